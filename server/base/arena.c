@@ -1,0 +1,104 @@
+#include "base/arena.h"
+
+#include <stdalign.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FIRST_BLOCK = 4096 };
+
+struct block {
+    struct block *next;
+    size_t used, size;
+    alignas(max_align_t) unsigned char bytes[];
+};
+
+struct arena {
+    struct block *blocks; /* newest first */
+    size_t taken, cap;    /* bytes of all blocks, and the most they may be */
+};
+
+struct arena *arena_new(size_t cap)
+{
+    struct arena *arena = calloc(1, sizeof *arena);
+    if (arena)
+        arena->cap = cap;
+    return arena;
+}
+
+void arena_free(struct arena *arena)
+{
+    if (!arena)
+        return;
+    for (struct block *b = arena->blocks, *next; b; b = next) {
+        next = b->next;
+        free(b);
+    }
+    free(arena);
+}
+
+static struct block *add_block(struct arena *arena, size_t need)
+{
+    size_t size = arena->blocks ? arena->blocks->size * 2 : FIRST_BLOCK;
+    if (size < need)
+        size = need;
+    if (size > arena->cap - arena->taken)
+        size = need;
+    if (size > arena->cap - arena->taken)
+        return NULL;
+    struct block *b = calloc(1, sizeof *b + size);
+    if (!b)
+        return NULL;
+    b->size = size;
+    b->next = arena->blocks;
+    arena->blocks = b;
+    arena->taken += size;
+    return b;
+}
+
+void *arena_alloc(struct arena *arena, size_t size)
+{
+    const size_t align = alignof(max_align_t);
+    if (size > SIZE_MAX - align)
+        return NULL;
+    size = (size + align - 1) & ~(align - 1);
+
+    struct block *b = arena->blocks;
+    if (!b || b->size - b->used < size)
+        b = add_block(arena, size);
+    if (!b)
+        return NULL;
+    void *p = b->bytes + b->used;
+    b->used += size;
+    return p;
+}
+
+char *arena_strndup(struct arena *arena, const char *s, size_t len)
+{
+    if (len == SIZE_MAX)
+        return NULL;
+    char *copy = arena_alloc(arena, len + 1);
+    if (copy && len)
+        memcpy(copy, s, len);
+    return copy;
+}
+
+char *arena_printf(struct arena *arena, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int len = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    if (len < 0)
+        return NULL;
+
+    char *text = arena_alloc(arena, (size_t)len + 1);
+    if (!text)
+        return NULL;
+    va_start(args, format);
+    (void)vsnprintf(text, (size_t)len + 1, format, args);
+    va_end(args);
+    return text;
+}

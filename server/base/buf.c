@@ -1,0 +1,96 @@
+#include "base/buf.h"
+
+#include "base/utf8.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void buf_free(struct buf *buf)
+{
+    free(buf->data);
+    *buf = (struct buf){0};
+}
+
+bool buf_reserve(struct buf *buf, size_t more)
+{
+    if (buf->failed)
+        return false;
+    if (more > SIZE_MAX / 2 - buf->len - 1) {
+        buf->failed = true;
+        return false;
+    }
+    size_t need = buf->len + more + 1;
+    if (need <= buf->size)
+        return true;
+    size_t size = buf->size ? buf->size : 256;
+    while (size < need)
+        size *= 2;
+    char *data = realloc(buf->data, size);
+    if (!data) {
+        buf->failed = true;
+        return false;
+    }
+    buf->data = data;
+    buf->size = size;
+    return true;
+}
+
+void buf_add(struct buf *buf, const void *bytes, size_t len)
+{
+    if (!buf_reserve(buf, len))
+        return;
+    if (len)
+        memcpy(buf->data + buf->len, bytes, len);
+    buf->len += len;
+    buf->data[buf->len] = '\0';
+}
+
+void buf_puts(struct buf *buf, const char *s)
+{
+    buf_add(buf, s, strlen(s));
+}
+
+void buf_printf(struct buf *buf, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int len = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    if (len < 0) {
+        buf->failed = true;
+        return;
+    }
+    if (!buf_reserve(buf, (size_t)len))
+        return;
+    va_start(args, format);
+    (void)vsnprintf(buf->data + buf->len, (size_t)len + 1, format, args);
+    va_end(args);
+    buf->len += (size_t)len;
+}
+
+void buf_json_string(struct buf *buf, const char *s, size_t len)
+{
+    const unsigned char *p = (const unsigned char *)s;
+    buf_add(buf, "\"", 1);
+    for (size_t i = 0; i < len;) {
+        size_t start = i;
+        while (i < len && p[i] >= 0x20 && p[i] < 0x80 && p[i] != '"' && p[i] != '\\')
+            i++;
+        buf_add(buf, p + start, i - start);
+        if (i == len)
+            break;
+        if (p[i] == '"' || p[i] == '\\') {
+            buf_printf(buf, "\\%c", p[i++]);
+        } else if (p[i] < 0x20) {
+            buf_printf(buf, "\\u%04x", p[i++]);
+        } else {
+            size_t n = utf8_sequence(p + i, len - i);
+            buf_add(buf, n ? (const char *)p + i : "\xef\xbf\xbd", n ? n : 3);
+            i += n ? n : 1;
+        }
+    }
+    buf_add(buf, "\"", 1);
+}

@@ -1,0 +1,31 @@
+/*
+ * A growing byte buffer with a sticky failure: write as much as you like, ask once at the end. The
+ * bytes are always followed by a NUL that is not counted. Not thread-safe.
+ */
+#ifndef FRONTDESK_BASE_BUF_H
+#define FRONTDESK_BASE_BUF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct buf {
+    char *data; /* NULL while nothing was written */
+    size_t len, size;
+    bool failed; /* memory was short once: the contents are not whole */
+};
+
+/* Frees the bytes; the buffer is empty and usable again. */
+void buf_free(struct buf *buf);
+
+/* Makes room for `more` bytes; false when memory is short. */
+bool buf_reserve(struct buf *buf, size_t more);
+
+void buf_add(struct buf *buf, const void *bytes, size_t len);
+void buf_puts(struct buf *buf, const char *s);
+void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* `s` as a JSON string with its quotes. Invalid UTF-8 becomes U+FFFD, so the result is valid. */
+void buf_json_string(struct buf *buf, const char *s, size_t len);
+
+#endif

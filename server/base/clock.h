@@ -1,0 +1,22 @@
+/* Time: the wall clock for what people and Retell see, the monotonic one for every deadline. */
+#ifndef FRONTDESK_BASE_CLOCK_H
+#define FRONTDESK_BASE_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+/* Milliseconds since the epoch (UTC). */
+int64_t clock_wall_ms(void);
+
+/* Milliseconds that never jump; compare only with each other. */
+int64_t clock_mono_ms(void);
+
+/* The absolute CLOCK_MONOTONIC time of `mono_ms`, for pthread_cond_timedwait. */
+struct timespec clock_mono_timespec(int64_t mono_ms);
+
+enum { CLOCK_ISO_SIZE = 32 };
+
+/* `wall_ms` as ISO 8601 UTC with milliseconds ("2024-01-01T00:00:00.000Z") into `out`. */
+void clock_iso(int64_t wall_ms, char out[CLOCK_ISO_SIZE]);
+
+#endif

@@ -1,0 +1,63 @@
+/*
+ * Settings, from the environment, else from `.env` in the working directory. One table (config.c)
+ * names them all, in alphabetical order, with their defaults and bounds; any secret NAME may come
+ * as NAME_FILE, the path of a file that holds it. All that is wrong is reported at once, by name.
+ */
+#ifndef FRONTDESK_BASE_CONFIG_H
+#define FRONTDESK_BASE_CONFIG_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum config_environment { ENV_DEVELOPMENT, ENV_PRODUCTION, ENV_TEST };
+
+enum { CONFIG_MAX_KEYS = 8 };
+
+/* A comma-separated list, split. */
+struct config_list {
+    const char *items[CONFIG_MAX_KEYS];
+    size_t count;
+};
+
+struct config {
+    const char *admin_host;
+    int64_t admin_port;
+    const char *api_auth_key;
+    const char *database_url;
+    int64_t db_pool_size;
+    const char *host;
+    int64_t log_format; /* enum log_format */
+    int64_t log_level;  /* enum log_level */
+    const char *migration_database_url;
+    int64_t node_env; /* enum config_environment */
+    int64_t port;
+    const char *retell_api_key;
+    struct config_list retell_webhook_keys;
+    int64_t run_migrations;
+    int64_t webhook_max_bytes;
+
+    struct config_source *source; /* owns every string above */
+};
+
+/*
+ * Reads all settings. On ERR_INVALID `errors` holds one line per mistake, each saying what to do.
+ * `config` must be freed in either case.
+ */
+MUSTCHECK enum err config_read(struct config *config, struct buf *errors);
+void config_free(struct config *config);
+
+/*
+ * Opens the place settings come from without checking any; for commands that need only one or two.
+ * NULL when memory is short or `.env` is malformed (said in `errors`).
+ */
+struct config_source *config_source_open(struct buf *errors);
+void config_source_free(struct config_source *source);
+
+/* The raw value of `name` (environment, NAME_FILE, `.env`), or NULL; owned by `source`. */
+const char *config_lookup(struct config_source *source, const char *name, struct buf *errors);
+
+#endif

@@ -1,0 +1,25 @@
+/* What the server needs of cryptography besides signatures; all of it is OpenSSL's. */
+#ifndef FRONTDESK_BASE_CRYPTO_H
+#define FRONTDESK_BASE_CRYPTO_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { CRYPTO_SHA256_HEX_SIZE = 65 };
+
+/* SHA-256 of `len` bytes as 64 lower-case hex digits and a NUL. */
+MUSTCHECK enum err crypto_sha256_hex(const void *bytes, size_t len,
+                                     char out[CRYPTO_SHA256_HEX_SIZE]);
+
+/*
+ * Are two secrets the same? Compares digests under a random key of this process, so the time tells
+ * neither where they differ nor how long the real one is.
+ */
+bool crypto_same_secret(const char *a, size_t a_len, const char *b, size_t b_len);
+
+/* `len` random bytes from the operating system. */
+MUSTCHECK enum err crypto_random(void *out, size_t len);
+
+#endif
