@@ -1,0 +1,314 @@
+#include "db/conn.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <libpq-fe.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_PARAMS = 8, ERROR_SIZE = 512 };
+
+struct db_conn {
+    PGconn *pg;
+    bool prepared[STATEMENT_COUNT];
+    bool broken; /* a deadline passed in the middle of an exchange */
+    char error[ERROR_SIZE];
+};
+
+struct db_result {
+    PGresult *pg;
+};
+
+/* Longest match first: whole codes, then classes (PostgreSQL manual, appendix A). */
+static const struct {
+    const char *prefix;
+    enum err err;
+} sqlstates[] = {
+    {"25006", ERR_UNAVAILABLE}, /* read_only_sql_transaction: a standby, or a full disk's guard */
+    {"3D000", ERR_UNAVAILABLE}, /* invalid_catalog_name */
+    {"55P03", ERR_UNAVAILABLE}, /* lock_not_available */
+    {"57014", ERR_TIMEOUT},     /* query_canceled: statement_timeout */
+    {"08", ERR_UNAVAILABLE},    /* connection exception */
+    {"22", ERR_DATA},           /* data exception */
+    {"23", ERR_DATA},           /* integrity constraint violation */
+    {"28", ERR_UNAVAILABLE},    /* invalid authorization */
+    {"40", ERR_UNAVAILABLE},    /* transaction rollback: serialization, deadlock */
+    {"53", ERR_UNAVAILABLE},    /* insufficient resources: disk full, too many connections */
+    {"57", ERR_UNAVAILABLE},    /* operator intervention: shutting down */
+    {"58", ERR_UNAVAILABLE},    /* system error: I/O */
+};
+
+enum err db_sqlstate_err(const char *sqlstate)
+{
+    if (!sqlstate)
+        return ERR_UNAVAILABLE;
+    for (size_t i = 0; i < sizeof sqlstates / sizeof sqlstates[0]; i++)
+        if (strncmp(sqlstate, sqlstates[i].prefix, strlen(sqlstates[i].prefix)) == 0)
+            return sqlstates[i].err;
+    return ERR_INTERNAL;
+}
+
+struct db_param db_text(const char *s)
+{
+    return (struct db_param){.data = s, .len = s ? strlen(s) : 0};
+}
+
+/* Copies a libpq message as one line. */
+static void set_error(struct db_conn *conn, const char *sqlstate, const char *message)
+{
+    (void)snprintf(conn->error, sizeof conn->error, "%s%s%s", sqlstate ? sqlstate : "",
+                   sqlstate ? ": " : "", message);
+    size_t len = strlen(conn->error);
+    while (len && conn->error[len - 1] == '\n')
+        conn->error[--len] = '\0';
+    for (char *c = conn->error; *c; c++)
+        if (*c == '\n')
+            *c = ' ';
+}
+
+/* Waits until the socket is ready for `events`. */
+static enum err wait_socket(PGconn *pg, short events, int64_t deadline)
+{
+    for (;;) {
+        int64_t left = deadline - clock_mono_ms();
+        if (left <= 0)
+            return ERR_TIMEOUT;
+        struct pollfd p = {.fd = PQsocket(pg), .events = events};
+        int n = poll(&p, 1, left > 60000 ? 60000 : (int)left);
+        if (n > 0)
+            return ERR_OK;
+        if (n < 0 && errno != EINTR)
+            return ERR_INTERNAL;
+    }
+}
+
+static void ignore_notice(void *arg, const char *message)
+{
+    (void)arg;
+    (void)message;
+}
+
+static enum err finish_connecting(PGconn *pg, int64_t deadline)
+{
+    for (PostgresPollingStatusType status = PGRES_POLLING_WRITING;;) {
+        if (status == PGRES_POLLING_OK)
+            return ERR_OK;
+        if (status == PGRES_POLLING_FAILED || PQsocket(pg) < 0)
+            return ERR_UNAVAILABLE;
+        short events = status == PGRES_POLLING_READING ? POLLIN : POLLOUT;
+        enum err err = wait_socket(pg, events, deadline);
+        if (err)
+            return err;
+        status = PQconnectPoll(pg);
+    }
+}
+
+enum err db_conn_open(const char *url, const char *name, const char *options, int64_t deadline,
+                      struct db_conn **out, char **message)
+{
+    const char *keys[] = {"dbname", "fallback_application_name", "options", "client_encoding",
+                          "tcp_user_timeout", NULL};
+    const char *values[] = {url, name, options, "UTF8", "10000", NULL};
+    enum err err = ERR_NOMEM;
+
+    *message = NULL;
+    struct db_conn *conn = calloc(1, sizeof *conn);
+    if (!conn)
+        return ERR_NOMEM;
+    conn->pg = PQconnectStartParams(keys, values, 1);
+    if (!conn->pg)
+        goto fail;
+    err = PQstatus(conn->pg) == CONNECTION_BAD ? ERR_UNAVAILABLE
+                                               : finish_connecting(conn->pg, deadline);
+    if (err || PQsetnonblocking(conn->pg, 1) != 0)
+        goto fail;
+    PQsetNoticeProcessor(conn->pg, ignore_notice, NULL);
+    *out = conn;
+    return ERR_OK;
+
+fail:
+    set_error(conn, NULL,
+              err == ERR_TIMEOUT ? "the database did not answer in time"
+                                 : PQerrorMessage(conn->pg));
+    *message = strdup(conn->error);
+    db_conn_close(conn);
+    return err ? err : ERR_UNAVAILABLE;
+}
+
+void db_conn_close(struct db_conn *conn)
+{
+    if (!conn)
+        return;
+    PQfinish(conn->pg);
+    free(conn);
+}
+
+/* Sends what libpq has buffered, reading meanwhile so that neither side waits for the other. */
+static enum err flush(struct db_conn *conn, int64_t deadline)
+{
+    for (;;) {
+        int left = PQflush(conn->pg);
+        if (left == 0)
+            return ERR_OK;
+        enum err err = left < 0 ? ERR_UNAVAILABLE
+                                : wait_socket(conn->pg, POLLIN | POLLOUT, deadline);
+        if (err)
+            return err;
+        if (!PQconsumeInput(conn->pg))
+            return ERR_UNAVAILABLE;
+    }
+}
+
+/* The last result of the exchange under way, with the connection ready for the next one. */
+static enum err receive(struct db_conn *conn, int64_t deadline, PGresult **last)
+{
+    enum err err = flush(conn, deadline);
+    while (!err) {
+        while (!err && PQisBusy(conn->pg)) {
+            err = wait_socket(conn->pg, POLLIN, deadline);
+            if (!err && !PQconsumeInput(conn->pg))
+                err = ERR_UNAVAILABLE;
+        }
+        if (err)
+            break;
+        PGresult *next = PQgetResult(conn->pg);
+        if (!next)
+            return ERR_OK;
+        PQclear(*last);
+        *last = next;
+    }
+    conn->broken = true;
+    set_error(conn, NULL,
+              err == ERR_TIMEOUT ? "the database did not answer in time"
+                                 : PQerrorMessage(conn->pg));
+    return err;
+}
+
+/* Finishes an exchange that was `sent`; the result goes to `*out` if it is a good one. */
+static enum err complete(struct db_conn *conn, int sent, int64_t deadline, PGresult **out)
+{
+    PGresult *pg = NULL;
+    conn->error[0] = '\0';
+    if (!sent) {
+        conn->broken = true;
+        set_error(conn, NULL, PQerrorMessage(conn->pg));
+        return ERR_UNAVAILABLE;
+    }
+    enum err err = receive(conn, deadline, &pg);
+    ExecStatusType status = PQresultStatus(pg);
+    if (!err && status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
+        const char *sqlstate = PQresultErrorField(pg, PG_DIAG_SQLSTATE);
+        const char *text = PQresultErrorField(pg, PG_DIAG_MESSAGE_PRIMARY);
+        set_error(conn, sqlstate, text ? text : PQerrorMessage(conn->pg));
+        err = db_sqlstate_err(sqlstate);
+    }
+    if (err) {
+        PQclear(pg);
+        pg = NULL;
+    }
+    *out = pg;
+    return err;
+}
+
+static enum err prepare(struct db_conn *conn, enum statement statement, int64_t deadline)
+{
+    const struct statement_text *text = statement_text(statement);
+    PGresult *pg = NULL;
+    if (conn->prepared[statement])
+        return ERR_OK;
+    enum err err = complete(conn, PQsendPrepare(conn->pg, text->name, text->sql, 0, NULL),
+                            deadline, &pg);
+    PQclear(pg);
+    conn->prepared[statement] = !err;
+    return err;
+}
+
+enum err db_conn_exec(struct db_conn *conn, enum statement statement,
+                      const struct db_param *params, int64_t deadline, struct db_result **result)
+{
+    const char *values[MAX_PARAMS];
+    int lengths[MAX_PARAMS], formats[MAX_PARAMS];
+    const struct statement_text *text = statement_text(statement);
+    PGresult *pg = NULL;
+
+    *result = NULL;
+    for (int i = 0; i < text->params; i++) {
+        if (params[i].len > INT32_MAX)
+            return ERR_TOO_LARGE;
+        values[i] = params[i].data;
+        lengths[i] = (int)params[i].len;
+        formats[i] = params[i].binary;
+    }
+    enum err err = prepare(conn, statement, deadline);
+    if (err)
+        return err;
+    err = complete(conn,
+                   PQsendQueryPrepared(conn->pg, text->name, text->params, values, lengths,
+                                       formats, 0),
+                   deadline, &pg);
+    if (err)
+        return err;
+    *result = malloc(sizeof **result);
+    if (!*result) {
+        PQclear(pg);
+        return ERR_NOMEM;
+    }
+    (*result)->pg = pg;
+    return ERR_OK;
+}
+
+enum err db_conn_exec_text(struct db_conn *conn, const char *sql, int64_t deadline)
+{
+    PGresult *pg = NULL;
+    enum err err = complete(conn, PQsendQuery(conn->pg, sql), deadline, &pg);
+    PQclear(pg);
+    return err;
+}
+
+const char *db_conn_error(const struct db_conn *conn)
+{
+    return conn->error;
+}
+
+bool db_conn_usable(const struct db_conn *conn)
+{
+    return !conn->broken && PQstatus(conn->pg) == CONNECTION_OK &&
+           PQtransactionStatus(conn->pg) == PQTRANS_IDLE;
+}
+
+bool db_conn_gone(struct db_conn *conn)
+{
+    struct pollfd p = {.fd = PQsocket(conn->pg), .events = POLLIN};
+    if (p.fd < 0)
+        return true;
+    if (poll(&p, 1, 0) <= 0)
+        return false;
+    return !PQconsumeInput(conn->pg) || PQstatus(conn->pg) != CONNECTION_OK;
+}
+
+size_t db_rows(const struct db_result *result)
+{
+    return (size_t)PQntuples(result->pg);
+}
+
+const char *db_value(const struct db_result *result, size_t row, int column)
+{
+    return PQgetisnull(result->pg, (int)row, column) ? NULL
+                                                     : PQgetvalue(result->pg, (int)row, column);
+}
+
+size_t db_value_len(const struct db_result *result, size_t row, int column)
+{
+    return (size_t)PQgetlength(result->pg, (int)row, column);
+}
+
+void db_result_free(struct db_result *result)
+{
+    if (!result)
+        return;
+    PQclear(result->pg);
+    free(result);
+}

@@ -1,0 +1,64 @@
+/*
+ * One connection to PostgreSQL on which every wait has a deadline, even when the server process is
+ * stopped or the network swallows packets: all I/O is non-blocking and polled. After ERR_TIMEOUT
+ * or ERR_UNAVAILABLE the connection may be broken: ask db_conn_usable and close it if not.
+ * Deadlines are clock_mono_ms() times. Not thread-safe.
+ */
+#ifndef FRONTDESK_DB_CONN_H
+#define FRONTDESK_DB_CONN_H
+
+#include "base/err.h"
+#include "db/statements.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct db_conn;
+struct db_result;
+
+/* One parameter: text unless `binary`; data NULL is SQL's NULL. */
+struct db_param {
+    const char *data;
+    size_t len;
+    bool binary;
+};
+
+/* A text parameter of a C string or NULL. */
+struct db_param db_text(const char *s);
+
+/*
+ * Connects to `url` as application `name`, with time-outs of the database's own set by `options`
+ * (libpq's options, may be NULL). On failure `*message` is a text for the log, to be freed.
+ */
+MUSTCHECK enum err db_conn_open(const char *url, const char *name, const char *options,
+                                int64_t deadline, struct db_conn **conn, char **message);
+void db_conn_close(struct db_conn *conn);
+
+/* Runs `statement`, prepared on first use. The result must be freed; it is NULL on failure. */
+MUSTCHECK enum err db_conn_exec(struct db_conn *conn, enum statement statement,
+                                const struct db_param *params, int64_t deadline,
+                                struct db_result **result);
+
+/* Runs one statement of a migration's text. */
+MUSTCHECK enum err db_conn_exec_text(struct db_conn *conn, const char *sql, int64_t deadline);
+
+/* Why the last exec failed, "SQLSTATE: message", "" if it did not. Valid until the next one. */
+const char *db_conn_error(const struct db_conn *conn);
+
+/* Is the connection open and outside any transaction? */
+bool db_conn_usable(const struct db_conn *conn);
+
+/* Has the peer closed this idle connection? Looks at the socket, does not wait. */
+bool db_conn_gone(struct db_conn *conn);
+
+size_t db_rows(const struct db_result *result);
+/* The value as text with its NUL; NULL for SQL's NULL. Valid until the result is freed. */
+const char *db_value(const struct db_result *result, size_t row, int column);
+size_t db_value_len(const struct db_result *result, size_t row, int column);
+void db_result_free(struct db_result *result);
+
+/* What an SQLSTATE (five characters or NULL) means for the caller. */
+enum err db_sqlstate_err(const char *sqlstate);
+
+#endif

@@ -1,0 +1,276 @@
+#include "db/pool.h"
+
+#include "base/clock.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+enum { RETRY_MIN_MS = 100, RETRY_MAX_MS = 1000, CONNECT_MS = 5000, KEEPER_STACK = 1024 * 1024 };
+
+/* A taker in the queue; lives on its stack. */
+struct waiter {
+    struct waiter *next;
+    pthread_cond_t granted;
+    struct db_conn *conn; /* set by whoever grants */
+    bool refused;         /* the database went away meanwhile */
+};
+
+struct db_pool {
+    struct db_pool_options opt;
+    pthread_mutex_t lock;
+    pthread_cond_t keeper_wakes;
+    pthread_t keeper;
+    struct db_conn **idle; /* a stack: the warmest first */
+    unsigned idle_count, open; /* open counts idle and taken ones */
+    struct waiter *first, **last;
+    unsigned waiting;
+    bool away;     /* the last attempt to connect failed */
+    bool stopping;
+};
+
+static void cond_init_mono(pthread_cond_t *cond)
+{
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(cond, &attr);
+    pthread_condattr_destroy(&attr);
+}
+
+static struct waiter *pop_waiter(struct db_pool *pool)
+{
+    struct waiter *w = pool->first;
+    if (!w)
+        return NULL;
+    pool->first = w->next;
+    if (!pool->first)
+        pool->last = &pool->first;
+    pool->waiting--;
+    return w;
+}
+
+static void remove_waiter(struct db_pool *pool, struct waiter *w)
+{
+    struct waiter **at = &pool->first;
+    while (*at != w)
+        at = &(*at)->next;
+    *at = w->next;
+    if (!*at)
+        pool->last = at;
+    pool->waiting--;
+}
+
+/* Hands `conn` to the longest waiting taker, or keeps it. The lock is held. */
+static void offer(struct db_pool *pool, struct db_conn *conn)
+{
+    struct waiter *w = pop_waiter(pool);
+    if (!w) {
+        pool->idle[pool->idle_count++] = conn;
+        return;
+    }
+    w->conn = conn;
+    pthread_cond_signal(&w->granted);
+}
+
+static void refuse_all(struct db_pool *pool)
+{
+    for (struct waiter *w; (w = pop_waiter(pool));) {
+        w->refused = true;
+        pthread_cond_signal(&w->granted);
+    }
+}
+
+/* One attempt to connect, without the lock. */
+static struct db_conn *connect_once(struct db_pool *pool, bool was_away)
+{
+    struct db_conn *conn = NULL;
+    char *message = NULL;
+    enum err err = db_conn_open(pool->opt.url, pool->opt.name, pool->opt.options,
+                                clock_mono_ms() + CONNECT_MS, &conn, &message);
+    if (err && !was_away)
+        log_error(pool->opt.log, "database is away", LOG_STR("pool", pool->opt.name),
+                  LOG_STR("error", message));
+    else if (!err && was_away)
+        log_info(pool->opt.log, "database is back", LOG_STR("pool", pool->opt.name));
+    free(message);
+    return err ? NULL : conn;
+}
+
+static void keeper_pause(struct db_pool *pool, int64_t ms)
+{
+    struct timespec until = clock_mono_timespec(clock_mono_ms() + ms);
+    pthread_cond_timedwait(&pool->keeper_wakes, &pool->lock, &until);
+}
+
+static void *keep(void *arg)
+{
+    struct db_pool *pool = arg;
+    int64_t pause = RETRY_MIN_MS;
+
+    pthread_mutex_lock(&pool->lock);
+    while (!pool->stopping) {
+        if (pool->open == pool->opt.size) {
+            pthread_cond_wait(&pool->keeper_wakes, &pool->lock);
+            continue;
+        }
+        bool was_away = pool->away;
+        pthread_mutex_unlock(&pool->lock);
+        struct db_conn *conn = connect_once(pool, was_away);
+        pthread_mutex_lock(&pool->lock);
+        if (conn) {
+            pool->away = false;
+            pool->open++;
+            offer(pool, conn);
+            pause = RETRY_MIN_MS;
+            continue;
+        }
+        if (pool->open == 0) {
+            pool->away = true;
+            refuse_all(pool);
+        }
+        if (!pool->stopping)
+            keeper_pause(pool, pause);
+        pause = pause * 2 > RETRY_MAX_MS ? RETRY_MAX_MS : pause * 2;
+    }
+    refuse_all(pool);
+    pthread_mutex_unlock(&pool->lock);
+    return NULL;
+}
+
+enum err db_pool_start(const struct db_pool_options *options, struct db_pool **out)
+{
+    struct db_pool *pool = calloc(1, sizeof *pool);
+    if (!pool)
+        return ERR_NOMEM;
+    pool->opt = *options;
+    pool->idle = calloc(options->size, sizeof(struct db_conn *));
+    if (!pool->idle) {
+        free(pool);
+        return ERR_NOMEM;
+    }
+    pool->last = &pool->first;
+    pthread_mutex_init(&pool->lock, NULL);
+    cond_init_mono(&pool->keeper_wakes);
+
+    pthread_attr_t attr;
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, KEEPER_STACK);
+    int failed = pthread_create(&pool->keeper, &attr, keep, pool);
+    pthread_attr_destroy(&attr);
+    if (failed) {
+        free(pool->idle);
+        free(pool);
+        return ERR_INTERNAL;
+    }
+    *out = pool;
+    return ERR_OK;
+}
+
+void db_pool_stop(struct db_pool *pool)
+{
+    if (!pool)
+        return;
+    pthread_mutex_lock(&pool->lock);
+    pool->stopping = true;
+    pthread_cond_signal(&pool->keeper_wakes);
+    pthread_mutex_unlock(&pool->lock);
+    pthread_join(pool->keeper, NULL);
+    while (pool->idle_count)
+        db_conn_close(pool->idle[--pool->idle_count]);
+    pthread_cond_destroy(&pool->keeper_wakes);
+    pthread_mutex_destroy(&pool->lock);
+    free(pool->idle);
+    free(pool);
+}
+
+/* Forgets a connection that was counted as open; the keeper makes another. The lock is held. */
+static void forget(struct db_pool *pool)
+{
+    pool->open--;
+    pthread_cond_signal(&pool->keeper_wakes);
+}
+
+/* An idle connection that the peer has not closed; closes those it has. The lock is held. */
+static struct db_conn *take_idle(struct db_pool *pool)
+{
+    while (pool->idle_count) {
+        struct db_conn *conn = pool->idle[--pool->idle_count];
+        if (!db_conn_gone(conn))
+            return conn;
+        db_conn_close(conn);
+        forget(pool);
+    }
+    return NULL;
+}
+
+/* Waits in line. The lock is held before and after. */
+static enum err wait_in_line(struct db_pool *pool, int64_t deadline, struct db_conn **conn)
+{
+    struct waiter w = {0};
+    struct timespec until = clock_mono_timespec(deadline);
+    int timed_out = 0;
+
+    cond_init_mono(&w.granted);
+    *pool->last = &w;
+    pool->last = &w.next;
+    pool->waiting++;
+    while (!w.conn && !w.refused && !timed_out)
+        timed_out = pthread_cond_timedwait(&w.granted, &pool->lock, &until);
+    if (!w.conn && !w.refused)
+        remove_waiter(pool, &w);
+    pthread_cond_destroy(&w.granted);
+    *conn = w.conn;
+    return w.conn ? ERR_OK : w.refused ? ERR_UNAVAILABLE : ERR_TIMEOUT;
+}
+
+enum err db_pool_take(struct db_pool *pool, int64_t deadline, struct db_conn **conn)
+{
+    enum err err = ERR_OK;
+    pthread_mutex_lock(&pool->lock);
+    *conn = pool->stopping ? NULL : take_idle(pool);
+    if (!*conn) {
+        if (pool->stopping || (pool->away && pool->open == 0))
+            err = ERR_UNAVAILABLE;
+        else if (pool->waiting >= pool->opt.max_waiting)
+            err = ERR_BUSY;
+        else
+            err = wait_in_line(pool, deadline, conn);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return err;
+}
+
+void db_pool_give(struct db_pool *pool, struct db_conn *conn)
+{
+    bool usable = db_conn_usable(conn);
+    if (!usable)
+        db_conn_close(conn);
+    pthread_mutex_lock(&pool->lock);
+    if (usable)
+        offer(pool, conn);
+    else
+        forget(pool);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+enum err db_pool_query(struct db_pool *pool, enum statement statement,
+                       const struct db_param *params, int64_t deadline, struct db_result **result)
+{
+    struct db_conn *conn = NULL;
+    *result = NULL;
+    enum err err = db_pool_take(pool, deadline, &conn);
+    if (err) {
+        log_warn(pool->opt.log, "no database connection",
+                 LOG_STR("statement", statement_text(statement)->name),
+                 LOG_STR("error", err_name(err)));
+        return err;
+    }
+    err = db_conn_exec(conn, statement, params, deadline, result);
+    if (err)
+        log_error(pool->opt.log, "statement failed",
+                  LOG_STR("statement", statement_text(statement)->name),
+                  LOG_STR("error", db_conn_error(conn)));
+    db_pool_give(pool, conn);
+    return err;
+}
