@@ -1,0 +1,115 @@
+#include "http/gate.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static struct gate_verdict refuse(int status, const char *code, const char *message)
+{
+    return (struct gate_verdict){.status = status, .code = code, .message = message};
+}
+
+/* RFC 9110, section 5.6.2. */
+static bool is_token(const char *s)
+{
+    static const char tchars[] =
+        "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    size_t len = strlen(s);
+    return len > 0 && strspn(s, tchars) == len;
+}
+
+/* RFC 9110, section 5.5: no control characters but the tab. */
+static bool is_field_value(const char *s)
+{
+    for (; *s; s++)
+        if (((unsigned char)*s < 0x20 && *s != '\t') || *s == 0x7f)
+            return false;
+    return true;
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* No spaces or control characters, raw or %-encoded, and every % followed by two hex digits. */
+static bool is_target(const char *s)
+{
+    if (*s != '/' && strcmp(s, "*") != 0)
+        return false;
+    for (; *s; s++) {
+        unsigned char c = (unsigned char)*s;
+        if (c <= 0x20 || c >= 0x7f)
+            return false;
+        if (c != '%')
+            continue;
+        int hi = hex_digit(s[1]);
+        int lo = hi < 0 ? -1 : hex_digit(s[2]);
+        if (lo < 0 || hi * 16 + lo < 0x20 || hi * 16 + lo == 0x7f)
+            return false;
+        s += 2;
+    }
+    return true;
+}
+
+static bool parse_length(const char *s, int64_t *out)
+{
+    size_t len = strlen(s);
+    if (!len || len > 15 || strspn(s, "0123456789") != len)
+        return false;
+    *out = strtoll(s, NULL, 10);
+    return true;
+}
+
+static struct gate_verdict check_headers(const struct request *req)
+{
+    size_t bytes = 0;
+    if (req->header_count >= REQUEST_MAX_HEADERS)
+        return refuse(431, "headers_too_large", "Send fewer than 64 headers.");
+    for (size_t i = 0; i < req->header_count; i++) {
+        const struct header *h = &req->headers[i];
+        bytes += strlen(h->name) + strlen(h->value);
+        if (!is_token(h->name))
+            return refuse(400, "bad_header", "A header's name has characters that are not allowed.");
+        if (!is_field_value(h->value))
+            return refuse(400, "bad_header", "A header's value has control characters.");
+    }
+    if (bytes > GATE_MAX_HEADER_BYTES)
+        return refuse(431, "headers_too_large", "Send at most 16 KB of headers.");
+    return (struct gate_verdict){0};
+}
+
+static struct gate_verdict check_framing(const struct request *req)
+{
+    struct gate_verdict passed = {0};
+    const char *length = request_header(req, "Content-Length");
+    if (request_header(req, "Transfer-Encoding"))
+        return refuse(411, "length_required",
+                      "Send the body with a Content-Length, not with a Transfer-Encoding.");
+    if (request_header_count(req, "Content-Length") > 1)
+        return refuse(400, "bad_framing", "Send exactly one Content-Length.");
+    if (length && !parse_length(length, &passed.content_length))
+        return refuse(400, "bad_framing", "Content-Length must be plain digits.");
+    if (request_header_count(req, "Host") > 1 ||
+        (strcmp(req->http_version, "1.1") == 0 && !request_header(req, "Host")))
+        return refuse(400, "bad_host", "Send exactly one Host header.");
+    if (request_header(req, "Upgrade"))
+        return refuse(400, "no_upgrade", "This server upgrades to no other protocol.");
+    return passed;
+}
+
+struct gate_verdict gate_check(const struct request *req)
+{
+    if (strcmp(req->http_version, "1.1") != 0 && strcmp(req->http_version, "1.0") != 0)
+        return refuse(505, "http_version", "Speak HTTP/1.1 or HTTP/1.0.");
+    if (strlen(req->target) > GATE_MAX_TARGET)
+        return refuse(414, "uri_too_long", "The address is longer than 8192 bytes.");
+    if (!is_target(req->target))
+        return refuse(400, "bad_target",
+                      "The address has control characters or a broken %-escape.");
+    struct gate_verdict verdict = check_headers(req);
+    return verdict.status ? verdict : check_framing(req);
+}

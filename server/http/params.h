@@ -1,0 +1,40 @@
+/*
+ * Query parameters: a table per endpoint says what is allowed; one call validates the whole query
+ * and collects every mistake, so that a caller sees all of them at once.
+ */
+#ifndef FRONTDESK_HTTP_PARAMS_H
+#define FRONTDESK_HTTP_PARAMS_H
+
+#include "http/request.h"
+#include "http/response.h"
+
+enum param_kind {
+    PARAM_NUMBER, /* plain digits from lo to hi */
+    PARAM_CHOICE, /* one of `choices` (separated by |) */
+    PARAM_TEXT,   /* lo to hi bytes of UTF-8 */
+};
+
+struct param_spec {
+    const char *name;
+    enum param_kind kind;
+    const char *fallback; /* value when absent or empty; may be NULL */
+    int64_t lo, hi;
+    const char *choices;
+};
+
+enum { PARAMS_MAX = 24 };
+
+/*
+ * Fills `values[i]` (arena memory) for each of `count` specs. false: the response is a 400 that
+ * names every field at fault, or a 500 when memory is short.
+ */
+bool params_read(const struct request *req, struct response *res, const struct param_spec *specs,
+                 size_t count, const char **values);
+
+/* %-decodes `len` bytes of `s` ('+' becomes a space if `form`); NULL when memory is short. */
+char *params_decode(struct arena *arena, const char *s, size_t len, bool form);
+
+/* Is `s` valid UTF-8 throughout? */
+bool params_is_utf8(const char *s);
+
+#endif

@@ -1,0 +1,54 @@
+/*
+ * One HTTP request as handlers see it. Everything it points to lives until its answer is written;
+ * what a handler allocates goes into `arena` and needs no freeing.
+ */
+#ifndef FRONTDESK_HTTP_REQUEST_H
+#define FRONTDESK_HTTP_REQUEST_H
+
+#include "base/arena.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { REQUEST_MAX_PARAMS = 4, REQUEST_MAX_HEADERS = 64, REQUEST_ID_SIZE = 65 };
+
+enum method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_PUT, METHOD_DELETE, METHOD_OPTIONS,
+              METHOD_OTHER };
+
+struct header {
+    const char *name, *value;
+};
+
+struct request {
+    enum method method;
+    const char *method_name;
+    const char *target;       /* as sent: path, and the query if there is one */
+    const char *http_version; /* "1.0" or "1.1" */
+    const char *path;         /* undecoded, without the query */
+    const char *query;        /* undecoded, without the ?; NULL if there is none */
+    struct header headers[REQUEST_MAX_HEADERS];
+    size_t header_count;
+    const char *params[REQUEST_MAX_PARAMS]; /* decoded path parts, in the order of the pattern */
+    const char *remote_address;
+    char id[REQUEST_ID_SIZE];
+    const char *body; /* of body_len bytes and a NUL; NULL unless the route takes one */
+    size_t body_len;
+    int64_t started_ms;        /* clock_mono_ms() when its headers were complete */
+    const struct caller *caller; /* who asks, on routes that need to know */
+    struct arena *arena;
+};
+
+enum method method_from_name(const char *name);
+const char *method_name(enum method method);
+
+/* The value of the first header `name` (any case), or NULL. */
+const char *request_header(const struct request *req, const char *name);
+
+/* How many headers are called `name` (any case). */
+unsigned request_header_count(const struct request *req, const char *name);
+
+/* Takes the caller's X-Request-Id when it is well-formed, else makes one. */
+void request_set_id(struct request *req);
+
+#endif

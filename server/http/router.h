@@ -1,0 +1,53 @@
+/*
+ * The route table and what follows from it: 404, 405 with Allow, OPTIONS, HEAD, access and body
+ * rules. One row says everything about an endpoint; the table itself is handed in from above.
+ */
+#ifndef FRONTDESK_HTTP_ROUTER_H
+#define FRONTDESK_HTTP_ROUTER_H
+
+#include "base/err.h"
+#include "http/request.h"
+#include "http/response.h"
+
+struct app;
+
+/* Who may call a route. */
+enum access {
+    ACCESS_PUBLIC, /* anybody */
+    ACCESS_SIGNED, /* whoever signs the body: the handler verifies it */
+    ACCESS_READER, /* a known caller; sees its own agents only */
+    ACCESS_ADMIN,  /* a caller that manages all */
+};
+
+struct route {
+    enum method method;  /* GET includes HEAD */
+    const char *pattern; /* "/a/:name": a part that starts with a colon matches one segment */
+    enum access access;
+    bool json_body; /* takes a JSON object, max_body bytes at most */
+    bool raw_body;  /* takes any bytes, max_body at most (0: app's own limit) */
+    size_t max_body;
+    void (*handler)(struct app *app, const struct request *req, struct response *res);
+};
+
+/* What the router needs from outside; every member is set once, before the first request. */
+struct router {
+    const struct route *routes;
+    size_t route_count;
+    struct app *app;
+    size_t webhook_max_bytes; /* for routes with max_body 0 */
+    /* Sets req->caller, or fills `res` with 401 or 403 and returns false. */
+    bool (*guard)(struct app *app, enum access access, struct request *req, struct response *res);
+};
+
+/* Reads the body of `req` into its arena; how is the listener's. */
+struct body_source {
+    int64_t length; /* announced */
+    enum err (*read)(void *conn, struct request *req, int64_t length);
+    void *conn;
+};
+
+/* Finds the route and fills `res`; never leaves it unfilled but for a handler that does. */
+void router_dispatch(const struct router *router, struct request *req, struct response *res,
+                     const struct body_source *body);
+
+#endif
