@@ -1,0 +1,138 @@
+#include "retell/signature.h"
+
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/params.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MAX_MS_DIGITS = 15, DIGEST_SIZE = 32, DIGEST_HEX = 2 * DIGEST_SIZE };
+
+static const int64_t max_ms = INT64_C(999999999999999);
+
+/* A header taken apart; `digits` points into it, since those very characters were signed. */
+struct parts {
+    const char *digits;
+    size_t digit_count;
+    int64_t ms;
+    unsigned char digest[DIGEST_SIZE];
+};
+
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+static bool parse_hex_digest(const char *hex, unsigned char digest[DIGEST_SIZE])
+{
+    for (size_t i = 0; i < DIGEST_SIZE; i++) {
+        int high = hex_value(hex[2 * i]);
+        int low = hex_value(hex[2 * i + 1]);
+        if (high < 0 || low < 0)
+            return false;
+        digest[i] = (unsigned char)(high << 4 | low);
+    }
+    return true;
+}
+
+/* Bounded by MAX_MS_DIGITS, so `ms` cannot overflow; a time with a leading zero is no decimal. */
+static bool parse_header(const char *header, size_t len, struct parts *parts)
+{
+    if (len < 2 || memcmp(header, "v=", 2) != 0)
+        return false;
+    const char *digits = header + 2;
+    size_t room = len - 2;
+    size_t count = 0;
+    int64_t ms = 0;
+    while (count < room && count <= MAX_MS_DIGITS && digits[count] >= '0' && digits[count] <= '9')
+        ms = ms * 10 + (digits[count++] - '0');
+    if (count == 0 || count > MAX_MS_DIGITS || digits[0] == '0')
+        return false;
+    if (room - count != 3 + DIGEST_HEX || memcmp(digits + count, ",d=", 3) != 0)
+        return false;
+    *parts = (struct parts){.digits = digits, .digit_count = count, .ms = ms};
+    return parse_hex_digest(digits + count + 3, parts->digest);
+}
+
+/* HMAC-SHA256 under `key` of the body and then the digits, without joining them in memory. */
+static bool hmac(EVP_MAC *mac, const char *key, const void *body, size_t len, const char *digits,
+                 size_t digit_count, unsigned char out[DIGEST_SIZE])
+{
+    char sha256[] = "SHA256";
+    const OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, sha256, 0),
+        OSSL_PARAM_construct_end(),
+    };
+    size_t out_len = 0;
+    EVP_MAC_CTX *ctx = EVP_MAC_CTX_new(mac);
+    bool good = ctx && EVP_MAC_init(ctx, (const unsigned char *)key, strlen(key), params) &&
+                EVP_MAC_update(ctx, body, len) &&
+                EVP_MAC_update(ctx, (const unsigned char *)digits, digit_count) &&
+                EVP_MAC_final(ctx, out, &out_len, DIGEST_SIZE) && out_len == DIGEST_SIZE;
+    EVP_MAC_CTX_free(ctx);
+    return good;
+}
+
+static bool any_key_made(const struct parts *parts, const void *body, size_t len,
+                         const struct signature_keys *keys)
+{
+    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    if (!mac)
+        return false;
+    bool matched = false;
+    for (size_t i = 0; i < keys->count; i++) {
+        unsigned char digest[DIGEST_SIZE];
+        if (keys->keys[i][0] == '\0')
+            continue;
+        if (hmac(mac, keys->keys[i], body, len, parts->digits, parts->digit_count, digest))
+            matched |= CRYPTO_memcmp(digest, parts->digest, DIGEST_SIZE) == 0;
+    }
+    EVP_MAC_free(mac);
+    return matched;
+}
+
+enum signature_result signature_verify(const char *header, size_t header_len, const void *body,
+                                       size_t len, const struct signature_keys *keys,
+                                       int64_t now_ms, int64_t *sent_ms)
+{
+    if (!header || header_len == 0)
+        return SIGNATURE_MISSING;
+    struct parts parts;
+    if (!parse_header(header, header_len, &parts))
+        return SIGNATURE_MALFORMED;
+    int64_t apart = now_ms > parts.ms ? now_ms - parts.ms : parts.ms - now_ms;
+    if (apart > SIGNATURE_WINDOW_MS)
+        return SIGNATURE_STALE;
+    if (!any_key_made(&parts, body, len, keys))
+        return SIGNATURE_WRONG;
+    *sent_ms = parts.ms;
+    return SIGNATURE_OK;
+}
+
+enum err signature_sign(const char *key, const void *body, size_t len, int64_t ms,
+                        char out[SIGNATURE_SIZE])
+{
+    if (key[0] == '\0' || ms <= 0 || ms > max_ms)
+        return ERR_INVALID;
+    int n = snprintf(out, SIGNATURE_SIZE, "v=%lld", (long long)ms);
+    unsigned char digest[DIGEST_SIZE];
+    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    bool good = mac && hmac(mac, key, body, len, out + 2, (size_t)n - 2, digest);
+    EVP_MAC_free(mac);
+    if (!good)
+        return ERR_INTERNAL;
+    char *hex = out + n;
+    memcpy(hex, ",d=", 3);
+    hex += 3;
+    for (size_t i = 0; i < DIGEST_SIZE; i++, hex += 2)
+        (void)snprintf(hex, 3, "%02x", digest[i]);
+    return ERR_OK;
+}
