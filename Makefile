@@ -1,0 +1,116 @@
+# Frontdesk. `make help` lists what one can ask for; README.md says what for.
+#
+# Everything that is built lands in build/, but for the extension, which PGXS builds beside its
+# source. What a recipe would need more than a few lines for is a script in the room it belongs to:
+# docker/packages, docker/local, sql/cluster, sql/embed, tests/pgtap/run, tests/lint/*.
+
+FRONTDESK_VERSION := 0.1.0
+
+PG_MAJOR  ?= 15
+PG_CONFIG ?= $(firstword $(wildcard /usr/lib/postgresql/$(PG_MAJOR)/bin/pg_config) pg_config)
+PREFIX    ?= /usr/local
+DESTDIR   ?=
+CC        := gcc
+export PG_MAJOR PG_CONFIG
+
+# Parsed on a bare machine too, where neither of these is there yet: hence asked for only when used.
+PG_INCLUDE        = $(shell $(PG_CONFIG) --includedir)
+PG_INCLUDE_SERVER = $(shell $(PG_CONFIG) --includedir-server)
+
+B := build
+
+# ---- flags ----
+
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla \
+            -Wwrite-strings -Werror
+HARDENED := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong \
+            -fstack-clash-protection -fPIE -Wframe-larger-than=8192
+# The sanitizers' own red zones make frames larger, and _FORTIFY_SOURCE hides reads from ASan.
+SANITIZED := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+LANGUAGE  = -std=gnu11 -D_GNU_SOURCE -Iserver -Ipg_extension/src -isystem $(PG_INCLUDE) \
+            -DFRONTDESK_VERSION='"$(FRONTDESK_VERSION)"'
+CFLAGS   ?= -O2 -g
+LDFLAGS  ?=
+LINK_HARDENED := -pie -Wl,-z,relro,-z,now
+LIBS     := -Wl,--as-needed -lcivetweb -lcjson -lcurl -ljwt -lpq -lsodium -lcrypto -lpthread
+
+# ---- what there is ----
+
+# json_scan is pure C that the extension and the server share.
+SOURCES    := $(sort $(wildcard server/*.c server/*/*.c)) pg_extension/src/json_scan.c
+MIGRATIONS := $(sort $(wildcard sql/migrations/*.sql))
+UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
+
+OBJECTS := $(SOURCES:%.c=$B/obj/%.o) $B/obj/migrations.o
+# What the tests link: all but the command line. An archive, so that a test that includes a .c file
+# to reach its statics gets its own copy of it rather than two.
+TESTED  := $(patsubst %.c,$B/asan/%.o,$(filter-out server/main.c,$(SOURCES))) $B/asan/migrations.o
+
+.PHONY: all server extension run demo stop install test test-lint test-unit test-pgtap test-http \
+        lint clean help packages packages-test install-extension
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+##  make            build the server (build/frontdesk) and the extension
+all: server extension
+server: $B/frontdesk
+
+$B/frontdesk: $(OBJECTS)
+	$(CC) $(CFLAGS) $(LINK_HARDENED) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$B/obj/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(LANGUAGE) $(CFLAGS) $(WARNINGS) $(HARDENED) -MMD -MP -c -o $@ $<
+
+$B/obj/migrations.o: $B/migrations.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(LANGUAGE) $(CFLAGS) $(WARNINGS) $(HARDENED) -MMD -MP -c -o $@ $<
+
+$B/migrations.c: sql/embed $(MIGRATIONS) sql/migrations
+	@mkdir -p $(@D)
+	sql/embed $(MIGRATIONS) > $@
+
+extension:
+	@$(MAKE) --no-print-directory -C pg_extension PG_CONFIG=$(PG_CONFIG)
+
+# ---- running it ----
+
+##  make run        install what is missing, build, start a private PostgreSQL, serve on PORT (3000)
+##  make demo       the same, with simulated calls coming in
+run demo: packages
+	@$(MAKE) --no-print-directory -j$(shell nproc) all
+	@$(MAKE) --no-print-directory install-extension
+	@docker/local $@
+
+##  make stop       stop what `make run` left running: the server and its PostgreSQL; data stays
+stop:
+	@docker/local stop
+
+packages:
+	@docker/packages run
+
+# PostgreSQL loads extensions from its own folders only, which are root's. Nobody is asked for a
+# password when what lies there is what was built.
+install-extension: AS_ROOT = $(shell [ $$(id -u) = 0 ] || echo sudo)
+install-extension: extension
+	@$(MAKE) --no-print-directory -s -C pg_extension install PG_CONFIG=$(PG_CONFIG) \
+	    DESTDIR=$(abspath $B/extension) > /dev/null
+	@cd $B/extension && for f in $$(find . -type f); do cmp -s $$f /$$f || exit 1; done || \
+	    $(AS_ROOT) $(MAKE) --no-print-directory -s -C $(CURDIR)/pg_extension install PG_CONFIG=$(PG_CONFIG)
+
+##  make install    into PREFIX (/usr/local) and PostgreSQL's folders, below DESTDIR if given
+install: all
+	install -D -m 755 $B/frontdesk $(DESTDIR)$(PREFIX)/bin/frontdesk
+	@$(MAKE) --no-print-directory -C pg_extension install PG_CONFIG=$(PG_CONFIG) DESTDIR=$(DESTDIR)
+
+##  make clean      remove what was built; data and .env stay
+clean:
+	rm -rf $B
+	@if [ -e "$$($(PG_CONFIG) --pgxs 2> /dev/null)" ]; then \
+	    $(MAKE) --no-print-directory -C pg_extension clean PG_CONFIG=$(PG_CONFIG); fi
+
+help:
+	@sed -n 's/^##  //p' $(MAKEFILE_LIST)
+
+-include $(OBJECTS:.o=.d) $(TESTED:.o=.d)
