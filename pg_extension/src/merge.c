@@ -1,0 +1,309 @@
+/* See merge.h. No database is read or written here. */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/fmgrprotos.h"
+
+#include "compat.h"
+#include "merge.h"
+
+enum { FORMAT = 1, HEADER_LENGTH = 6, REFERENCE_LENGTH = 2 };
+
+/* Classes of the version of a detail: see struct version. */
+enum { DETAIL_BLANK = 1, DETAIL_VALUE = 2 };
+
+static const struct version no_version;
+
+static int compare_versions(const void *a, const void *b)
+{
+    return memcmp(a, b, VERSION_LENGTH);
+}
+
+static bool is_version(const struct version *version)
+{
+    return compare_versions(version, &no_version) != 0;
+}
+
+/* jsonb's order of keys: shorter first, then by bytes. */
+static int compare_keys(const JsonbValue *a, const JsonbValue *b)
+{
+    if (a->val.string.len != b->val.string.len)
+        return a->val.string.len < b->val.string.len ? -1 : 1;
+    return memcmp(a->val.string.val, b->val.string.val, (size_t)a->val.string.len);
+}
+
+/* The members of an object, in order, without versions; `count` is set to how many. */
+static struct detail *list_details(Jsonb *json, int *count)
+{
+    struct detail *details = palloc0(sizeof(struct detail) * (JB_ROOT_COUNT(json) + 1));
+    JsonbIterator *iterator = JsonbIteratorInit(&json->root);
+    JsonbIteratorToken token;
+    JsonbValue value;
+    int n = 0;
+
+    if (!JB_ROOT_IS_OBJECT(json))
+        ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("details are not an object")));
+    while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE) {
+        if (token == WJB_KEY)
+            details[n].key = value;
+        else if (token == WJB_VALUE)
+            details[n++].value = value;
+    }
+    *count = n;
+    return details;
+}
+
+void call_state_init(struct call_state *state)
+{
+    *state = (struct call_state){.first_sent_ms = PG_INT64_MAX, .details_changed = true};
+}
+
+static uint16 read_uint16(const unsigned char *at)
+{
+    return (uint16)(at[0] << 8 | at[1]);
+}
+
+static void append_uint16(StringInfo out, int value)
+{
+    appendStringInfoChar(out, (char)(value >> 8));
+    appendStringInfoChar(out, (char)value);
+}
+
+/* The version that the reference at `at` names; raises when there is none of that number. */
+static struct version referred(const unsigned char *at, const unsigned char *versions, int count)
+{
+    struct version version = no_version;
+    int reference = read_uint16(at);
+    if (reference > count)
+        ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+                        errmsg("provenance refers to version %d of %d", reference, count)));
+    if (reference > 0)
+        memcpy(version.bytes, versions + (size_t)(reference - 1) * VERSION_LENGTH, VERSION_LENGTH);
+    return version;
+}
+
+void call_state_load(struct call_state *state, Datum details, Datum provenance)
+{
+    bytea *stored = DatumGetByteaPP(provenance);
+    const unsigned char *at = (const unsigned char *)VARDATA_ANY(stored);
+    size_t len = VARSIZE_ANY_EXHDR(stored);
+    bool sound = len >= HEADER_LENGTH && at[0] == FORMAT && at[1] <= CALL_FIELD_COUNT;
+    int fields = sound ? at[1] : 0;
+    int versions = sound ? read_uint16(at + 2) : 0;
+
+    state->stored_details = details;
+    state->details_changed = false;
+    state->details = list_details(DatumGetJsonbP(details), &state->detail_count);
+    if (!sound || read_uint16(at + 4) != state->detail_count ||
+        len != HEADER_LENGTH + (size_t)versions * VERSION_LENGTH +
+                   (size_t)(fields + state->detail_count) * REFERENCE_LENGTH)
+        ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+                        errmsg("provenance does not fit its call"),
+                        errdetail("It has %zu bytes for %d versions, %d fields and %d details.",
+                                  len, versions, fields, state->detail_count)));
+
+    const unsigned char *list = at + HEADER_LENGTH;
+    at = list + (size_t)versions * VERSION_LENGTH;
+    for (int i = 0; i < fields; i++, at += REFERENCE_LENGTH)
+        state->versions[i] = referred(at, list, versions);
+    for (int i = 0; i < state->detail_count; i++, at += REFERENCE_LENGTH)
+        state->details[i].version = referred(at, list, versions);
+}
+
+bool call_state_has(const struct call_state *state, enum call_field_id field)
+{
+    return is_version(&state->versions[field]);
+}
+
+static bool equal_values(enum call_field_kind kind, Datum a, Datum b)
+{
+    switch (kind) {
+    case KIND_INTEGER:
+    case KIND_BOOL:
+        return a == b || (kind == KIND_INTEGER && DatumGetInt64(a) == DatumGetInt64(b));
+    case KIND_MONEY:
+        return DatumGetBool(DirectFunctionCall2(numeric_eq, a, b));
+    case KIND_TEXT:
+    case KIND_JSON:
+        return datum_image_eq(a, b, false, -1);
+    }
+    return false;
+}
+
+static bool merge_fields(struct call_state *state, const struct observation *observation)
+{
+    bool visible = false;
+    for (int i = 0; i < CALL_FIELD_COUNT; i++) {
+        if (observation->classes[i] == 0)
+            continue;
+        struct version version = observation_version(observation, observation->classes[i]);
+        if (compare_versions(&version, &state->versions[i]) <= 0)
+            continue;
+        if (!is_version(&state->versions[i]) ||
+            !equal_values(call_fields[i].kind, state->values[i], observation->values[i])) {
+            state->values[i] = observation->values[i];
+            visible = true;
+        }
+        state->versions[i] = version;
+        state->changed = true;
+    }
+    return visible;
+}
+
+static bool is_blank(const JsonbValue *value)
+{
+    if (value->type == jbvString)
+        return value->val.string.len == 0;
+    return value->type == jbvBinary && JsonContainerSize(value->val.binary.data) == 0;
+}
+
+static bool equal_details(JsonbValue *a, JsonbValue *b)
+{
+    Jsonb *left, *right;
+    if (a->type != b->type)
+        return false;
+    if (a->type == jbvBinary)
+        return a->val.binary.len == b->val.binary.len &&
+               memcmp(a->val.binary.data, b->val.binary.data, (size_t)a->val.binary.len) == 0;
+    left = JsonbValueToJsonb(a);
+    right = JsonbValueToJsonb(b);
+    return VARSIZE(left) == VARSIZE(right) && memcmp(left, right, VARSIZE(left)) == 0;
+}
+
+/* Both lists are in order, so one walk merges them. */
+static bool merge_details(struct call_state *state, const struct observation *observation)
+{
+    int theirs_count, ours = 0, theirs = 0, n = 0;
+    struct detail *new = list_details(observation->details, &theirs_count);
+    struct detail *merged =
+        palloc(sizeof(struct detail) * (size_t)(state->detail_count + theirs_count + 1));
+    bool visible = false;
+
+    while (ours < state->detail_count || theirs < theirs_count) {
+        int order = ours == state->detail_count ? 1
+                    : theirs == theirs_count
+                        ? -1
+                        : compare_keys(&state->details[ours].key, &new[theirs].key);
+        if (order < 0) {
+            merged[n++] = state->details[ours++];
+            continue;
+        }
+        struct detail *candidate = &new[theirs++];
+        if (candidate->value.type == jbvNull)
+            continue; /* absent: ours, if there is one, is taken in the next round */
+        candidate->version = observation_version(
+            observation, is_blank(&candidate->value) ? DETAIL_BLANK : DETAIL_VALUE);
+        merged[n] = *candidate;
+        if (order == 0) {
+            struct detail *held = &state->details[ours++];
+            bool same = equal_details(&held->value, &candidate->value);
+            bool wins = compare_versions(&candidate->version, &held->version) > 0;
+            if (!wins)
+                merged[n] = *held;
+            visible |= wins && !same;
+            state->changed |= wins;
+            state->details_changed |= wins && !same;
+        } else {
+            visible = state->changed = state->details_changed = true;
+        }
+        n++;
+    }
+    state->details = merged;
+    state->detail_count = n;
+    return visible;
+}
+
+bool call_state_merge(struct call_state *state, const struct observation *observation)
+{
+    bool fields = merge_fields(state, observation);
+    bool details = merge_details(state, observation);
+    if (observation->sent_ms < state->first_sent_ms) {
+        state->first_sent_ms = observation->sent_ms;
+        state->changed = true;
+        if (!call_state_has(state, FIELD_START_TIMESTAMP))
+            fields = true; /* it is where the call stands in time */
+    }
+    return fields || details;
+}
+
+/* Lowers `version` to `sent` if the observation that `sent` belongs to gave it. */
+static bool lower_version(struct version *version, const struct version *sent)
+{
+    struct version lowered = *sent;
+    lowered.bytes[0] = version->bytes[0];
+    bool same_rank = (version->bytes[0] & 0x0F) == (sent->bytes[0] & 0x0F);
+    bool same_digest = memcmp(version->bytes + 9, sent->bytes + 9, 8) == 0;
+    if (!same_rank || !same_digest || compare_versions(version, &lowered) <= 0)
+        return false;
+    *version = lowered;
+    return true;
+}
+
+void call_state_resend(struct call_state *state, const struct observation *observation)
+{
+    const struct version sent = observation_version(observation, 0);
+    for (int i = 0; i < CALL_FIELD_COUNT; i++)
+        if (is_version(&state->versions[i]))
+            state->changed |= lower_version(&state->versions[i], &sent);
+    for (int i = 0; i < state->detail_count; i++)
+        state->changed |= lower_version(&state->details[i].version, &sent);
+}
+
+Datum call_state_details(const struct call_state *state)
+{
+    JsonbParseState *parse = NULL;
+    if (!state->details_changed)
+        return state->stored_details;
+    pushJsonbValue(&parse, WJB_BEGIN_OBJECT, NULL);
+    for (int i = 0; i < state->detail_count; i++) {
+        pushJsonbValue(&parse, WJB_KEY, &state->details[i].key);
+        pushJsonbValue(&parse, WJB_VALUE, &state->details[i].value);
+    }
+    return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&parse, WJB_END_OBJECT, NULL)));
+}
+
+/* The number, from 1, of a version in the ascending list; 0 for none. */
+static int reference_to(const struct version *version, const struct version *list, int count)
+{
+    const struct version *found;
+    if (!is_version(version))
+        return 0;
+    found = bsearch(version, list, (size_t)count, VERSION_LENGTH, compare_versions);
+    Assert(found != NULL);
+    return (int)(found - list) + 1;
+}
+
+Datum call_state_provenance(const struct call_state *state)
+{
+    int total = CALL_FIELD_COUNT + state->detail_count, n = 0, distinct = 0;
+    struct version *list = palloc(sizeof(struct version) * (size_t)total);
+    StringInfoData out;
+
+    for (int i = 0; i < CALL_FIELD_COUNT; i++)
+        if (is_version(&state->versions[i]))
+            list[n++] = state->versions[i];
+    for (int i = 0; i < state->detail_count; i++)
+        list[n++] = state->details[i].version;
+    qsort(list, (size_t)n, VERSION_LENGTH, compare_versions);
+    for (int i = 0; i < n; i++)
+        if (i == 0 || compare_versions(&list[i], &list[distinct - 1]) != 0)
+            list[distinct++] = list[i];
+    if (distinct > PG_UINT16_MAX || state->detail_count > PG_UINT16_MAX)
+        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                        errmsg("a call has more than %d details", PG_UINT16_MAX)));
+
+    initStringInfo(&out);
+    appendStringInfoSpaces(&out, VARHDRSZ);
+    appendStringInfoChar(&out, FORMAT);
+    appendStringInfoChar(&out, CALL_FIELD_COUNT);
+    append_uint16(&out, distinct);
+    append_uint16(&out, state->detail_count);
+    appendBinaryStringInfo(&out, (const char *)list, distinct * VERSION_LENGTH);
+    for (int i = 0; i < CALL_FIELD_COUNT; i++)
+        append_uint16(&out, reference_to(&state->versions[i], list, distinct));
+    for (int i = 0; i < state->detail_count; i++)
+        append_uint16(&out, reference_to(&state->details[i].version, list, distinct));
+    SET_VARSIZE(out.data, out.len);
+    return PointerGetDatum(out.data);
+}

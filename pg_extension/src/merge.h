@@ -1,0 +1,66 @@
+/*
+ * What all observations of one call together say of it.
+ *
+ * A call is a map from field to (value, version), where every key of details is a field of its own.
+ * Of the observations that have a value for a field, the one with the greatest version gives it (see
+ * struct version). The maximum does not depend on the order or number of observations, so neither
+ * does the call, provided the versions are kept: that is calls.provenance.
+ *
+ * provenance, format 1, all integers big-endian:
+ *   1 byte   format
+ *   1 byte   number of fields F, those of call_fields at the time of writing
+ *   2 bytes  number of versions V
+ *   2 bytes  number of details D
+ *   V × 17   the versions referred to, each once, ascending
+ *   F × 2    for each field which of them gave it, from 1; 0: no value
+ *   D × 2    the same for each key of details, in jsonb's order of keys; never 0
+ * Equal states have equal bytes. Fields added later stand at the end: older rows have none of them.
+ */
+#ifndef FRONTDESK_MERGE_H
+#define FRONTDESK_MERGE_H
+
+#include "observation.h"
+
+struct detail {
+    JsonbValue key; /* a string */
+    JsonbValue value;
+    struct version version;
+};
+
+struct call_state {
+    Datum values[CALL_FIELD_COUNT];
+    struct version versions[CALL_FIELD_COUNT]; /* all zero: no value */
+    struct detail *details;                    /* in jsonb's order of keys */
+    int detail_count;
+    Datum stored_details; /* as read: still valid while details_changed is not set */
+    int64 first_sent_ms;
+    bool details_changed;
+    bool changed; /* something must be written, be it a version only */
+};
+
+/* The state of a call of which nothing is known. */
+extern void call_state_init(struct call_state *state);
+
+/*
+ * Takes in the stored details and provenance of a call whose values are in state->values already.
+ * Provenance that cannot be right raises XX001.
+ */
+extern void call_state_load(struct call_state *state, Datum details, Datum provenance);
+
+/* Merges one observation. Says whether a value changed (a version alone does not count). */
+extern bool call_state_merge(struct call_state *state, const struct observation *observation);
+
+/*
+ * The body of this observation turns out to have been sent earlier than was known: lowers the
+ * versions that it gave. Merge every observation of the call again afterwards, because values that
+ * had lost to it may win now.
+ */
+extern void call_state_resend(struct call_state *state, const struct observation *observation);
+
+extern bool call_state_has(const struct call_state *state, enum call_field_id field);
+
+/* What to store: details (jsonb) and provenance (bytea). */
+extern Datum call_state_details(const struct call_state *state);
+extern Datum call_state_provenance(const struct call_state *state);
+
+#endif

@@ -1,0 +1,64 @@
+/*
+ * One event, understood: which call it speaks of and what it says of it. No database is read here.
+ *
+ * An event that cannot be understood still gives an observation: one with an error.
+ */
+#ifndef FRONTDESK_OBSERVATION_H
+#define FRONTDESK_OBSERVATION_H
+
+#include "utils/jsonb.h"
+
+#include "call_fields.h"
+
+/* Longest event name and identifiers, in bytes: they are index keys. */
+#define IDENTIFIER_MAX 255
+
+#define DIGEST_LENGTH 32
+
+/*
+ * What decides between two values of one field: the greater version wins, byte by byte. So its parts
+ * are the criteria in their order, and all zero, less than any, is "no value".
+ *   class   4 bits: for call_status how final it is, else 2 for a value and 1 for a blank one
+ *   rank    4 bits: how complete the event is
+ *   sent    64 bits, ms since epoch, big-endian, biased
+ *   digest  the first 64 bits of the body's SHA-256: settles ties the same way everywhere
+ */
+#define VERSION_LENGTH 17
+
+struct version {
+    unsigned char bytes[VERSION_LENGTH];
+};
+
+struct observation {
+    /* As delivered. */
+    Datum body;         /* bytea */
+    const char *source; /* webhook, poll or replay */
+    int64 sent_ms;
+    unsigned char digest[DIGEST_LENGTH];
+
+    /* Strings are never NULL: empty when the event does not say. */
+    const char *event;
+    const char *call_id;
+    const char *agent_id;
+    const char *agent_name;
+
+    const char *error; /* why it is dead; NULL when it is not */
+    bool has_call;     /* it speaks of a call; what follows is set only then */
+    unsigned char rank;
+    Datum values[CALL_FIELD_COUNT];
+    unsigned char classes[CALL_FIELD_COUNT]; /* of the version; 0 where there is no value */
+    Jsonb *details;                          /* all else that it says, an object */
+};
+
+/*
+ * Reads the event in `body` into `observation`, whose first four members are set. Memory comes from
+ * the current context. What is wrong with the event becomes observation->error; errors are raised
+ * only for what is not the event's fault.
+ */
+extern void observe(struct observation *observation);
+
+/* The version of a value of class `class_` (not 0) that this observation brings. */
+extern struct version observation_version(const struct observation *observation,
+                                          unsigned char class_);
+
+#endif
