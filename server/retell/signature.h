@@ -16,7 +16,7 @@
 #define SIGNATURE_HEADER "x-retell-signature"
 
 enum {
-    SIGNATURE_WINDOW_MS = 300000, /* how far `v` may be from now, both ways, inclusive */
+    SIGNATURE_WINDOW_MS = 300000,         /* how far `v` may be from now, both ways, inclusive */
     SIGNATURE_SIZE = 2 + 15 + 3 + 64 + 1, /* "v=" + at most 15 digits + ",d=" + 64 hex + NUL */
 };
 
