@@ -13,7 +13,7 @@
 
 /* From 18 on a library may say its name and version. */
 #if PG_VERSION_NUM >= 180000
-#define FRONTDESK_MODULE_MAGIC \
+#define FRONTDESK_MODULE_MAGIC                                                                     \
     PG_MODULE_MAGIC_EXT(.name = "frontdesk", .version = FRONTDESK_EXTENSION_VERSION)
 #else
 #define FRONTDESK_MODULE_MAGIC PG_MODULE_MAGIC

@@ -39,8 +39,7 @@
 /* The latest time that JavaScript has: the same bound as for the times of calls. */
 #define SENT_MAX 8640000000000000LL
 
-#define JOURNAL_KEY                                                                                \
-    "agent_id" EQ "$1 AND call_id" EQ "$2 AND event" EQ "$3 AND digest" EQ "$4"
+#define JOURNAL_KEY "agent_id" EQ "$1 AND call_id" EQ "$2 AND event" EQ "$3 AND digest" EQ "$4"
 
 /* What became of an event, and how the answer calls it. */
 enum outcome {
@@ -53,7 +52,7 @@ enum outcome {
 };
 
 static const char *const outcome_names[] = {
-    [OUTCOME_INSERTED] = "inserted", [OUTCOME_UPDATED] = "updated",
+    [OUTCOME_INSERTED] = "inserted",   [OUTCOME_UPDATED] = "updated",
     [OUTCOME_UNCHANGED] = "unchanged", [OUTCOME_KEPT] = "kept",
     [OUTCOME_DEAD] = "dead",
 };
@@ -106,8 +105,7 @@ static Datum digest_datum(const struct observation *seen)
 static Datum result_datum(uint64 row, int column)
 {
     bool null;
-    Datum value =
-        SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &null);
+    Datum value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &null);
     if (null)
         elog(ERROR, "unexpected null in column %d", column);
     return value;
@@ -164,10 +162,10 @@ static void read_batch(struct batch *batch, ArrayType *bodies, ArrayType *source
     deconstruct_array(sent, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &sent_ms,
                       &no_sent, &sent_count);
     if (source_count != batch->count || sent_count != batch->count)
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                        errmsg("bodies, sources and sent_ms must have as many elements"),
-                        errdetail("They have %d, %d and %d.", batch->count, source_count,
-                                  sent_count)));
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                 errmsg("bodies, sources and sent_ms must have as many elements"),
+                 errdetail("They have %d, %d and %d.", batch->count, source_count, sent_count)));
     batch->items = palloc0(sizeof(struct item) * (size_t)Max(batch->count, 1));
     for (int i = 0; i < batch->count; i++) {
         struct item *item = &batch->items[i];
@@ -302,9 +300,8 @@ static void find_home(struct call *call)
     written = SPI_processed > 0;
     call->home = agent_id;
     if (!written) {
-        SPIPlanPtr read =
-            kept_plan(&read_slot,
-                      "SELECT agent_id FROM frontdesk.call_home WHERE call_id" EQ "$1", 1, types);
+        SPIPlanPtr read = kept_plan(
+            &read_slot, "SELECT agent_id FROM frontdesk.call_home WHERE call_id" EQ "$1", 1, types);
         run_plan(read, values, NULL, false, SPI_OK_SELECT);
         if (SPI_processed != 1)
             elog(ERROR, "a locked row of call_home is gone");
@@ -399,8 +396,8 @@ static int compare_deliveries(const void *a, const void *b)
     const struct item *left = *(struct item *const *)a, *right = *(struct item *const *)b;
     int order = compare_keys(a, b);
     if (order == 0)
-        order = (left->seen.sent_ms > right->seen.sent_ms) -
-                (left->seen.sent_ms < right->seen.sent_ms);
+        order =
+            (left->seen.sent_ms > right->seen.sent_ms) - (left->seen.sent_ms < right->seen.sent_ms);
     return order ? order : left->ord - right->ord;
 }
 
@@ -531,8 +528,7 @@ static char *call_plan_text(enum call_plan which)
         appendStringInfo(&text,
                          "UPDATE frontdesk.calls SET %supdated_at = coalesce($%d, updated_at)"
                          " WHERE agent_id" EQ "$%d AND call_id" EQ "$%d",
-                         sets.data, COLUMN_UPDATED_AT + 1, COLUMN_AGENT_ID + 1,
-                         COLUMN_CALL_ID + 1);
+                         sets.data, COLUMN_UPDATED_AT + 1, COLUMN_AGENT_ID + 1, COLUMN_CALL_ID + 1);
     else
         appendStringInfo(&text,
                          "SELECT %s FROM frontdesk.calls"
@@ -670,12 +666,10 @@ static void answer(const struct batch *batch, ReturnSetInfo *into)
     for (int i = 0; i < batch->count; i++) {
         const struct item *item = &batch->items[i];
         const struct observation *seen = &item->seen;
-        Datum values[] = {Int32GetDatum(item->ord),
-                          text_datum(outcome_names[item->outcome]),
-                          text_datum(item->home),
-                          text_datum(seen->call_id),
-                          text_datum(seen->event),
-                          seen->error ? text_datum(seen->error) : (Datum)0};
+        Datum values[] = {
+            Int32GetDatum(item->ord), text_datum(outcome_names[item->outcome]),
+            text_datum(item->home),   text_datum(seen->call_id),
+            text_datum(seen->event),  seen->error ? text_datum(seen->error) : (Datum)0};
         bool nulls[lengthof(values)] = {[5] = !seen->error};
         tuplestore_putvalues(into->setResult, into->setDesc, values, nulls);
     }

@@ -39,7 +39,7 @@ static int hex4(const char *s, size_t len)
         return -1;
     for (int i = 0; i < 4; i++) {
         char c = s[i];
-        int digit = is_digit(c) ? c - '0'
+        int digit = is_digit(c)            ? c - '0'
                     : c >= 'a' && c <= 'f' ? c - 'a' + 10
                     : c >= 'A' && c <= 'F' ? c - 'A' + 10
                                            : -1;

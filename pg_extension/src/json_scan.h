@@ -18,7 +18,7 @@
 #define JSON_MAX_DEPTH 64
 
 /* Bytes that json_scrub() and json_string_decode() may write for `len` bytes read. */
-#define JSON_TEXT_MAX(len) ((len) * 3)
+#define JSON_TEXT_MAX(len) ((len)*3)
 
 struct json_scan {
     const char *error;   /* why it is not JSON, a static text; NULL when it is */
@@ -42,7 +42,8 @@ struct json_members {
 };
 
 /* Is `s` one JSON value, of any kind, with nothing but white space around it? Fills `out` always. */
-bool json_scan(const char *s, size_t len, struct json_scan *out) __attribute__((warn_unused_result));
+bool json_scan(const char *s, size_t len, struct json_scan *out)
+    __attribute__((warn_unused_result));
 
 /*
  * Copies the text with everything that made it dirty replaced by U+FFFD (an escape stays an escape).
@@ -57,7 +58,8 @@ enum json_kind json_kind(const char *s, size_t len);
 void json_members_begin(struct json_members *members, const char *s, size_t len);
 
 /* The next member: its key, quotes included, and its value. False after the last. */
-bool json_members_next(struct json_members *members, struct json_text *key, struct json_text *value);
+bool json_members_next(struct json_members *members, struct json_text *key,
+                       struct json_text *value);
 
 /* Starts an iteration over the elements of an array; a value of another kind has none. */
 void json_elements_begin(struct json_members *elements, const char *s, size_t len);

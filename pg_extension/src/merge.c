@@ -98,8 +98,7 @@ void call_state_load(struct call_state *state, Datum details, Datum provenance)
     if (!sound || read_uint16(at + 4) != state->detail_count ||
         len != HEADER_LENGTH + (size_t)versions * VERSION_LENGTH +
                    (size_t)(fields + state->detail_count) * REFERENCE_LENGTH)
-        ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-                        errmsg("provenance does not fit its call"),
+        ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("provenance does not fit its call"),
                         errdetail("It has %zu bytes for %d versions, %d fields and %d details.",
                                   len, versions, fields, state->detail_count)));
 

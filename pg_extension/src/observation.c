@@ -41,10 +41,14 @@ static const struct {
     const char *event;
     enum rank rank;
 } event_ranks[] = {
-    {"call_started", RANK_STARTED},        {"transcript_updated", RANK_PROGRESS},
-    {"transfer_started", RANK_PROGRESS},   {"transfer_bridged", RANK_PROGRESS},
-    {"transfer_cancelled", RANK_PROGRESS}, {"transfer_ended", RANK_PROGRESS},
-    {"call_ended", RANK_ENDED},            {"call_analyzed", RANK_ANALYZED},
+    {"call_started", RANK_STARTED},
+    {"transcript_updated", RANK_PROGRESS},
+    {"transfer_started", RANK_PROGRESS},
+    {"transfer_bridged", RANK_PROGRESS},
+    {"transfer_cancelled", RANK_PROGRESS},
+    {"transfer_ended", RANK_PROGRESS},
+    {"call_ended", RANK_ENDED},
+    {"call_analyzed", RANK_ANALYZED},
 };
 
 /* Members of the envelope and of the call that are not details: read elsewhere, or not to be kept. */
@@ -57,7 +61,7 @@ struct reading {
     struct json_text envelope; /* the whole body, clean */
     struct json_text call;     /* len 0 when there is none */
     StringInfoData details;    /* the text of what becomes into->details */
-    bool far_number; /* some number in the body is out of range */
+    bool far_number;           /* some number in the body is out of range */
     bool has_analysis;
     bool has_utterances; /* transcript_object says the words */
 };
@@ -287,8 +291,7 @@ static bool read_field(struct reading *reading, enum call_field_id field, struct
 static int find_field(struct json_text key, enum call_field_place place)
 {
     for (int i = 0; i < CALL_FIELD_COUNT; i++)
-        if (call_fields[i].place == place &&
-            json_string_equals(key.s, key.len, call_fields[i].key))
+        if (call_fields[i].place == place && json_string_equals(key.s, key.len, call_fields[i].key))
             return i;
     return -1;
 }
@@ -416,8 +419,7 @@ static void read_envelope_details(struct reading *reading)
 
     json_members_begin(&members, reading->envelope.s, reading->envelope.len);
     while (json_members_next(&members, &key, &value))
-        if (kind_of(value) != JSON_NULL &&
-            !is_one_of(key, envelope_keys, lengthof(envelope_keys)))
+        if (kind_of(value) != JSON_NULL && !is_one_of(key, envelope_keys, lengthof(envelope_keys)))
             append_member(&reading->details, key, value);
 }
 

@@ -38,9 +38,9 @@ struct page {
     enum sort sort;
     bool descending;
     enum scope scope;
-    int columns;   /* of each call */
-    Datum whose;   /* text or text[]; not used when scope is SCOPE_ALL */
-    int64 rows;    /* -1: all */
+    int columns; /* of each call */
+    Datum whose; /* text or text[]; not used when scope is SCOPE_ALL */
+    int64 rows;  /* -1: all */
     int64 skip;
 };
 
@@ -156,10 +156,10 @@ static char *page_plan_text(const struct page *page)
     appendStringInfoString(&text, ", c.agent_name FROM (");
     append_keys(&text, page);
     appendStringInfoString(
-        &text, ") AS k CROSS JOIN LATERAL (SELECT c.*, a.agent_name FROM frontdesk.calls AS c"
-               " LEFT JOIN frontdesk.agents AS a ON a.agent_id" EQ "c.agent_id"
-               " WHERE c.agent_id" EQ "k.agent_id AND c.call_id" EQ
-               "k.call_id OFFSET 0) AS c ORDER BY ");
+        &text,
+        ") AS k CROSS JOIN LATERAL (SELECT c.*, a.agent_name FROM frontdesk.calls AS c"
+        " LEFT JOIN frontdesk.agents AS a ON a.agent_id" EQ "c.agent_id"
+        " WHERE c.agent_id" EQ "k.agent_id AND c.call_id" EQ "k.call_id OFFSET 0) AS c ORDER BY ");
     append_order(&text, page);
     return text.data;
 }
@@ -168,8 +168,8 @@ static SPIPlanPtr page_plan(const struct page *page)
 {
     static SPIPlanPtr slots[SORT_COUNT][2][SCOPE_COUNT][2];
     const Oid types[] = {page->scope == SCOPE_AGENT ? TEXTOID : TEXTARRAYOID, INT8OID, INT8OID};
-    SPIPlanPtr *slot = &slots[page->sort][page->descending][page->scope]
-                             [page->columns == CALL_LIST_COLUMNS];
+    SPIPlanPtr *slot =
+        &slots[page->sort][page->descending][page->scope][page->columns == CALL_LIST_COLUMNS];
 
     return *slot ? *slot : kept_plan(slot, page_plan_text(page), lengthof(types), types);
 }
@@ -357,13 +357,12 @@ static SPIPlanPtr call_plan(void)
     initStringInfo(&text);
     appendStringInfoString(&text, "SELECT ");
     call_select_list(&text, CALL_COLUMNS);
-    appendStringInfoString(&text,
-                           ", a.agent_name, a.status FROM frontdesk.call_home AS h"
-                           " JOIN frontdesk.calls AS c ON c.agent_id" EQ "h.agent_id"
-                           " AND c.call_id" EQ "h.call_id"
-                           " LEFT JOIN frontdesk.agents AS a ON a.agent_id" EQ "h.agent_id"
-                           " WHERE h.call_id" EQ "$1"
-                           " AND ($2 IS NULL OR h.agent_id" EQ "ANY ($2))");
+    appendStringInfoString(&text, ", a.agent_name, a.status FROM frontdesk.call_home AS h"
+                                  " JOIN frontdesk.calls AS c ON c.agent_id" EQ "h.agent_id"
+                                  " AND c.call_id" EQ "h.call_id"
+                                  " LEFT JOIN frontdesk.agents AS a ON a.agent_id" EQ "h.agent_id"
+                                  " WHERE h.call_id" EQ "$1"
+                                  " AND ($2 IS NULL OR h.agent_id" EQ "ANY ($2))");
     return kept_plan(&slot, text.data, lengthof(types), types);
 }
 

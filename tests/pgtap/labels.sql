@@ -1,0 +1,48 @@
+-- Every function of the extension says what it is: volatility, strictness, parallel safety, a comment.
+BEGIN;
+\ir lib/setup.psql
+SELECT plan(7);
+
+CREATE TEMPORARY VIEW made AS
+    SELECT p.*
+    FROM pg_proc AS p
+    JOIN pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+    JOIN pg_extension AS e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
+    WHERE e.extname = 'frontdesk';
+
+SELECT results_eq(
+    $$SELECT proname::text COLLATE "default", provolatile::text, proisstrict, proparallel::text FROM made ORDER BY 1$$,
+    $$VALUES ('agent_json', 's', false, 's'),
+             ('agents_json', 's', false, 's'),
+             ('call_history', 's', false, 's'),
+             ('call_history_json', 's', false, 's'),
+             ('call_json', 's', false, 's'),
+             ('calls_json', 's', false, 's'),
+             ('extension_version', 's', true, 's'),
+             ('ingest', 'v', true, 'u')$$,
+    'each function has its labels, and there is no other');
+SELECT is_empty(
+    $$SELECT proname FROM made JOIN pg_language AS l ON l.oid = prolang WHERE lanname <> 'c'$$,
+    'all functions that the server calls are C');
+SELECT is_empty(
+    $$SELECT proname FROM made WHERE prosecdef$$,
+    'no function runs with another''s rights');
+SELECT is_empty(
+    $$SELECT proname FROM made WHERE obj_description(oid, 'pg_proc') IS NULL$$,
+    'every function has a comment');
+SELECT is_empty(
+    $$SELECT proname FROM made AS p, aclexplode(coalesce(proacl, acldefault('f', proowner))) AS a
+      WHERE a.grantee = 0$$,
+    'no function may be run by just anybody');
+SELECT results_eq(
+    $$SELECT extrelocatable, nspname::text COLLATE "default" FROM pg_extension JOIN pg_namespace AS n ON n.oid = extnamespace
+      WHERE extname = 'frontdesk'$$,
+    $$VALUES (false, 'frontdesk')$$,
+    'the extension lives in its schema and stays there');
+SELECT is(
+    extension_version(),
+    (SELECT extversion FROM pg_extension WHERE extname = 'frontdesk'),
+    'the library that is loaded is of the version that is installed');
+
+SELECT * FROM finish();
+ROLLBACK;

@@ -1,0 +1,56 @@
+-- Tables, keys, indexes and their comments.
+BEGIN;
+\ir lib/setup.psql
+SELECT plan(15);
+
+SELECT tables_are('frontdesk', ARRAY['agents', 'call_home', 'calls', 'journal', 'schema_migrations'])
+    WHERE to_regclass('frontdesk.schema_migrations') IS NOT NULL
+UNION ALL
+SELECT tables_are('frontdesk', ARRAY['agents', 'call_home', 'calls', 'journal'])
+    WHERE to_regclass('frontdesk.schema_migrations') IS NULL;
+
+-- Keys are led by agent_id, so that the schema can be distributed by it.
+SELECT col_is_pk('frontdesk', 'agents', 'agent_id', 'agents: one row an agent');
+SELECT col_is_pk('frontdesk', 'calls', ARRAY['agent_id', 'call_id'], 'calls: the agent leads the key');
+SELECT col_is_pk('frontdesk', 'call_home', 'call_id', 'call_home: makes call_id unique');
+SELECT col_is_pk('frontdesk', 'journal', ARRAY['agent_id', 'call_id', 'event', 'digest'],
+                 'journal: the agent leads the key, a second delivery has the same');
+SELECT is_empty(
+    $$SELECT i.indexrelid::regclass FROM pg_index AS i
+      JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+      WHERE i.indisunique AND i.indrelid IN ('calls'::regclass, 'journal'::regclass)
+        AND a.attname <> 'agent_id'$$,
+    'no unique index of calls or journal begins otherwise');
+
+SELECT has_index('frontdesk', 'calls', 'calls_started_at_idx', ARRAY['agent_id', 'started_at', 'call_id'], 'pages by date');
+SELECT matches(pg_get_indexdef('calls_duration_idx'::regclass), '\(agent_id, COALESCE\(duration_ms, .*\), started_at, call_id\)',
+               'pages by duration: no duration is the lowest');
+SELECT matches(pg_get_indexdef('calls_cost_idx'::regclass), '\(agent_id, COALESCE\(cost, .*\), started_at, call_id\)',
+               'pages by cost: no cost is the lowest');
+
+SELECT col_type_is('frontdesk', 'calls', 'cost', 'numeric(14,4)', 'cost is exact');
+SELECT col_type_is('frontdesk', 'calls', 'started_at', 'bigint', 'times are ms since epoch');
+SELECT throws_ok(
+    $$INSERT INTO journal (agent_id, call_id, event, digest, source, sent_ms, received_at, state, body)
+      VALUES ('', '', '', sha256(''), 'fax', 0, now(), 'done', '')$$,
+    '23514', NULL, 'the journal knows its sources');
+
+SELECT is_empty(
+    $$SELECT c.relname, a.attname FROM pg_class AS c
+      JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+      WHERE c.relnamespace = 'frontdesk'::regnamespace AND c.relkind = 'r'
+        AND c.relname <> 'schema_migrations' AND col_description(c.oid, a.attnum) IS NULL$$,
+    'every column has a comment');
+SELECT is_empty(
+    $$SELECT c.relname FROM pg_class AS c
+      WHERE c.relnamespace = 'frontdesk'::regnamespace AND c.relkind = 'r'
+        AND c.relname <> 'schema_migrations' AND obj_description(c.oid, 'pg_class') IS NULL$$,
+    'every table has a comment');
+SELECT is_empty(
+    $$SELECT i.indexrelid::regclass FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
+      WHERE c.relnamespace = 'frontdesk'::regnamespace AND NOT i.indisprimary
+        AND obj_description(c.oid, 'pg_class') IS NULL$$,
+    'every index has a comment');
+
+SELECT * FROM finish();
+ROLLBACK;
