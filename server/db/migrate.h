@@ -1,0 +1,39 @@
+/*
+ * Migrations: numbered SQL files, compiled into the binary, each applied once in a transaction of
+ * its own and remembered with the checksum of its text. One at a time, by an advisory lock.
+ */
+#ifndef FRONTDESK_DB_MIGRATE_H
+#define FRONTDESK_DB_MIGRATE_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "db/conn.h"
+
+#include <stdbool.h>
+
+/* What the database says of itself, compared with this binary's migrations. */
+enum schema_state {
+    SCHEMA_FITS,
+    SCHEMA_BEHIND,  /* migrations are to be applied */
+    SCHEMA_UNKNOWN, /* a changed checksum, or a version that this binary does not have */
+    SCHEMA_NO_EXTENSION,
+};
+
+/*
+ * Judges the database over `conn`, changing nothing. Unless it fits, `reasons` gets lines that say
+ * what is wrong and which command mends it.
+ */
+MUSTCHECK enum err migrate_check(struct db_conn *conn, int64_t deadline, enum schema_state *state,
+                                 struct buf *reasons);
+
+/*
+ * Connects to `url` and applies what is missing; `said` gets one line for each thing done or found
+ * wrong. Safe to run twice, and by several at once: the others wait up to a minute. ERR_INVALID: the
+ * schema is not one that this binary can bring forward.
+ */
+MUSTCHECK enum err migrate_run(const char *url, struct buf *said);
+
+/* One line a migration in `said`: version, name, and when it was applied or that it is pending. */
+MUSTCHECK enum err migrate_status(const char *url, struct buf *said);
+
+#endif
