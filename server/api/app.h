@@ -1,0 +1,23 @@
+/* All that handlers need, built once by serve and passed down; nothing in here changes later. */
+#ifndef FRONTDESK_API_APP_H
+#define FRONTDESK_API_APP_H
+
+#include "auth/guard.h"
+#include "base/config.h"
+#include "base/log.h"
+#include "db/pool.h"
+#include "ingest/writer.h"
+
+#include <stdint.h>
+
+struct app {
+    const struct config *config;
+    const struct log *log;
+    struct db_pool *api_pool;  /* pages and rows; never waits behind ingest */
+    struct db_pool *jobs_pool; /* probes and periodic work */
+    struct writer *writer;
+    struct guard guard;
+    int64_t started_ms; /* clock_mono_ms() */
+};
+
+#endif

@@ -1,0 +1,49 @@
+#include "api/routes.h"
+
+#include "api/handlers.h"
+
+#define COUNT(table) (sizeof(table) / sizeof(table)[0])
+
+static const struct route main_routes[] = {
+    {METHOD_GET, "/api/dashboard/agent-info/:agentId", ACCESS_READER, .handler = agent_info},
+    {METHOD_GET, "/api/dashboard/agents", ACCESS_READER, .handler = agents_list},
+    {METHOD_GET, "/api/dashboard/call-history", ACCESS_READER, .handler = calls_list},
+    {METHOD_GET, "/api/dashboard/call-history/:agentId", ACCESS_READER, .handler = call_history},
+    {METHOD_GET, "/api/dashboard/calls", ACCESS_READER, .handler = calls_list},
+    {METHOD_GET, "/api/dashboard/calls/:callId", ACCESS_READER, .handler = call_detail},
+    {METHOD_POST, "/api/webhooks/retell", ACCESS_SIGNED, .raw_body = true,
+     .handler = webhook_retell},
+    {METHOD_GET, "/health", ACCESS_PUBLIC, .handler = health},
+    {METHOD_GET, "/healthz", ACCESS_PUBLIC, .handler = health},
+    {METHOD_GET, "/readyz", ACCESS_PUBLIC, .handler = readiness},
+};
+
+static const struct route admin_routes[] = {
+    {METHOD_GET, "/health", ACCESS_PUBLIC, .handler = health},
+    {METHOD_GET, "/healthz", ACCESS_PUBLIC, .handler = health},
+    {METHOD_GET, "/readyz", ACCESS_PUBLIC, .handler = readiness},
+};
+
+static bool admit(struct app *app, enum access access, struct request *req, struct response *res)
+{
+    return guard_admit(&app->guard, access, req, res);
+}
+
+static struct router router_over(struct app *app, const struct route *routes, size_t count)
+{
+    return (struct router){.routes = routes,
+                           .route_count = count,
+                           .app = app,
+                           .webhook_max_bytes = (size_t)app->config->webhook_max_bytes,
+                           .guard = admit};
+}
+
+struct router routes_main(struct app *app)
+{
+    return router_over(app, main_routes, COUNT(main_routes));
+}
+
+struct router routes_admin(struct app *app)
+{
+    return router_over(app, admin_routes, COUNT(admin_routes));
+}

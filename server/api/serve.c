@@ -1,0 +1,198 @@
+#include "api/serve.h"
+
+#include "api/routes.h"
+#include "base/clock.h"
+#include "db/migrate.h"
+#include "http/listener.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+    CONNECT_MS = 3000,
+    MAIN_THREADS = 512,
+    ADMIN_THREADS = 4,
+    INGEST_CONNECTIONS = 2,
+    JOBS_CONNECTIONS = 2,
+    MAX_WAITING = 1024,
+    GRACE_MS = 25000, /* below the 30 s after which supervisors commonly kill */
+};
+
+static const char db_options[] = "-c statement_timeout=5s -c lock_timeout=2s "
+                                 "-c idle_in_transaction_session_timeout=10s";
+
+/* Everything that serve owns, so that one function can release it whatever was built. */
+struct server {
+    struct config config;
+    struct log *log;
+    struct db_pool *api_pool, *ingest_pool, *jobs_pool;
+    struct app app;
+    struct router main_router, admin_router;
+    struct listener *main_listener, *admin_listener;
+};
+
+/* Signals are taken by sigwait, in this thread, and by no other: block them before any starts. */
+static sigset_t block_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+    return set;
+}
+
+/*
+ * Looks at the database before anything listens. A database that is away is no reason not to
+ * start; one that has no extension or a schema unknown here is. The reasons go to `errors`.
+ */
+static bool schema_is_known(struct server *server, struct buf *errors)
+{
+    struct db_conn *conn = NULL;
+    char *message = NULL;
+    struct buf reasons = {0};
+    enum schema_state state = SCHEMA_FITS;
+    int64_t deadline = clock_mono_ms() + CONNECT_MS;
+    enum err err = db_conn_open(server->config.database_url, "frontdesk-start", db_options,
+                                deadline, &conn, &message);
+    if (!err)
+        err = migrate_check(conn, deadline, &state, &reasons);
+    if (err) {
+        log_warn(server->log, "the database is away; starting without it",
+                 LOG_STR("detail", message ? message : conn ? db_conn_error(conn) : ""));
+        state = SCHEMA_FITS;
+    }
+    if (state != SCHEMA_FITS)
+        buf_puts(errors, reasons.data ? reasons.data : "the schema is not known\n");
+    if (conn)
+        db_conn_close(conn);
+    buf_free(&reasons);
+    free(message);
+    return state == SCHEMA_FITS;
+}
+
+static bool migrate_first(struct server *server, struct buf *errors)
+{
+    struct buf said = {0};
+    enum err err = migrate_run(server->config.migration_database_url, &said);
+    if (err == ERR_UNAVAILABLE || err == ERR_TIMEOUT)
+        log_warn(server->log, "the database is away; migrations were not applied",
+                 LOG_STR("detail", said.data));
+    else if (err)
+        buf_puts(errors, said.data ? said.data : "the migrations failed\n");
+    else
+        log_info(server->log, "migrations", LOG_STR("detail", said.data));
+    buf_free(&said);
+    return !err || err == ERR_UNAVAILABLE || err == ERR_TIMEOUT;
+}
+
+static enum err start_pool(struct server *server, const char *name, unsigned size,
+                           struct db_pool **pool)
+{
+    const struct db_pool_options options = {.url = server->config.database_url,
+                                            .name = name,
+                                            .options = db_options,
+                                            .size = size,
+                                            .max_waiting = MAX_WAITING,
+                                            .log = server->log};
+    return db_pool_start(&options, pool);
+}
+
+static bool build_app(struct server *server, struct buf *errors)
+{
+    const struct config *config = &server->config;
+    if (start_pool(server, "frontdesk-ingest", INGEST_CONNECTIONS, &server->ingest_pool) ||
+        start_pool(server, "frontdesk-api", (unsigned)config->db_pool_size, &server->api_pool) ||
+        start_pool(server, "frontdesk-jobs", JOBS_CONNECTIONS, &server->jobs_pool)) {
+        buf_puts(errors, "short of memory or threads\n");
+        return false;
+    }
+    server->app = (struct app){.config = config,
+                               .log = server->log,
+                               .api_pool = server->api_pool,
+                               .jobs_pool = server->jobs_pool,
+                               .writer = writer_new(server->ingest_pool, server->log),
+                               .guard = {.service_key = config->api_auth_key},
+                               .started_ms = clock_mono_ms()};
+    if (!server->app.writer) {
+        buf_puts(errors, "short of memory\n");
+        return false;
+    }
+    server->main_router = routes_main(&server->app);
+    server->admin_router = routes_admin(&server->app);
+    return true;
+}
+
+static bool listen_on(struct server *server, const char *host, int64_t port, unsigned threads,
+                      const struct router *router, struct buf *errors, struct listener **listener)
+{
+    const struct listener_options options = {.host = host,
+                                             .port = port,
+                                             .threads = threads,
+                                             .production =
+                                                 server->config.node_env == ENV_PRODUCTION,
+                                             .router = router,
+                                             .log = server->log};
+    return listener_start(&options, errors, listener) == ERR_OK;
+}
+
+static bool start(struct server *server, struct buf *errors)
+{
+    const struct config *config = &server->config;
+    server->log = log_new(STDOUT_FILENO, (enum log_level)config->log_level,
+                          (enum log_format)config->log_format);
+    if (!server->log) {
+        buf_puts(errors, "short of memory\n");
+        return false;
+    }
+    if ((config->run_migrations && !migrate_first(server, errors)) ||
+        !schema_is_known(server, errors) || !build_app(server, errors))
+        return false;
+    /* Both are tried, so that both ports that are taken are reported at once. */
+    bool good = listen_on(server, config->host, config->port, MAIN_THREADS, &server->main_router,
+                          errors, &server->main_listener);
+    return listen_on(server, config->admin_host, config->admin_port, ADMIN_THREADS,
+                     &server->admin_router, errors, &server->admin_listener) &&
+           good;
+}
+
+/* In reverse order; what was not built is NULL. The admin port answers until the end. */
+static void stop(struct server *server)
+{
+    unsigned cut = listener_stop(server->main_listener, GRACE_MS);
+    (void)listener_stop(server->admin_listener, 0);
+    writer_free(server->app.writer);
+    struct db_pool *const pools[] = {server->api_pool, server->ingest_pool, server->jobs_pool};
+    for (size_t i = 0; i < sizeof pools / sizeof pools[0]; i++)
+        if (pools[i])
+            db_pool_stop(pools[i]);
+    log_info(server->log, "stopped", LOG_INT("cut_off", (int64_t)cut));
+    log_free(server->log);
+    config_free(&server->config);
+}
+
+int serve_run(void)
+{
+    const sigset_t signals = block_signals();
+    struct server server = {0};
+    struct buf errors = {0};
+    int caught = 0;
+    int status = 1;
+
+    if (!config_read(&server.config, &errors) && start(&server, &errors)) {
+        status = 0;
+        log_info(server.log, "listening", LOG_INT("port", listener_port(server.main_listener)),
+                 LOG_INT("admin_port", listener_port(server.admin_listener)),
+                 LOG_STR("version", FRONTDESK_VERSION));
+        (void)sigwait(&signals, &caught);
+        log_info(server.log, "stopping", LOG_INT("signal", caught));
+    } else {
+        (void)fprintf(stderr, "frontdesk: cannot start:\n%s", errors.data ? errors.data : "");
+    }
+    stop(&server);
+    buf_free(&errors);
+    return status;
+}

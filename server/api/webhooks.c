@@ -1,0 +1,76 @@
+#include "api/handlers.h"
+
+#include "api/reply.h"
+#include "base/clock.h"
+#include "json_scan.h"
+#include "retell/signature.h"
+
+#include <string.h>
+
+enum { STORE_MS = 1900 }; /* promised: 503 within 2 s when it cannot be stored */
+
+static const char *const refusals[] = {
+    [SIGNATURE_MISSING] = "The x-retell-signature header is missing.",
+    [SIGNATURE_MALFORMED] = "The x-retell-signature header is not of the form v=<ms>,d=<hex>.",
+    [SIGNATURE_STALE] = "The signature is more than 5 minutes away from this server's clock.",
+    [SIGNATURE_WRONG] = "The signature does not match; check RETELL_WEBHOOK_KEYS.",
+};
+
+/* The body must not be touched before this. false: the response is filled. */
+static bool check_signature(struct app *app, const struct request *req, struct response *res,
+                            int64_t *sent_ms)
+{
+    const struct config_list *list = &app->config->retell_webhook_keys;
+    const struct signature_keys keys = {.keys = list->items, .count = list->count};
+    const char *header = request_header(req, SIGNATURE_HEADER);
+    enum signature_result result =
+        signature_verify(header, header ? strlen(header) : 0, req->body, req->body_len, &keys,
+                         clock_wall_ms(), sent_ms);
+    if (result == SIGNATURE_OK && request_header_count(req, SIGNATURE_HEADER) > 1)
+        result = SIGNATURE_MALFORMED;
+    if (result == SIGNATURE_OK)
+        return true;
+    response_header(res, "WWW-Authenticate", "Bearer");
+    response_error(res, req, 401, "unauthorized", refusals[result]);
+    return false;
+}
+
+/* A JSON object with a string `event`: the least that is worth keeping. */
+static bool check_envelope(const struct request *req, struct response *res)
+{
+    struct json_scan scan;
+    const char *event = NULL;
+    size_t len = 0;
+    if (!json_scan(req->body, req->body_len, &scan)) {
+        response_error(res, req, 400, "bad_request", "The body is not JSON.");
+        return false;
+    }
+    if (json_kind(req->body, req->body_len) != JSON_OBJECT ||
+        !json_member(req->body, req->body_len, "event", &event, &len) ||
+        json_kind(event, len) != JSON_STRING) {
+        response_error(res, req, 400, "bad_request",
+                       "The body is not a JSON object with a string `event`.");
+        return false;
+    }
+    return true;
+}
+
+void webhook_retell(struct app *app, const struct request *req, struct response *res)
+{
+    struct writer_event event = {.body = req->body, .len = req->body_len, .source = "webhook"};
+    struct writer_outcome outcome;
+
+    if (!check_signature(app, req, res, &event.sent_ms) || !check_envelope(req, res))
+        return;
+    enum err err = writer_store(app->writer, &event, clock_mono_ms() + STORE_MS, &outcome);
+    if (err) {
+        log_error(app->log, "webhook not stored", LOG_STR("id", req->id),
+                  LOG_STR("error", err_name(err)));
+        reply_failure(req, res, err == ERR_DATA ? ERR_INTERNAL : err);
+        return;
+    }
+    if (strcmp(outcome.outcome, "dead") == 0)
+        log_warn(app->log, "webhook kept but not understood", LOG_STR("id", req->id),
+                 LOG_STR("error", outcome.error));
+    response_empty(res, 204);
+}

@@ -1,0 +1,105 @@
+/* The command line, and nothing else: one table of commands. */
+#include "api/serve.h"
+#include "base/buf.h"
+#include "base/config.h"
+#include "db/migrate.h"
+#include "retell/trigger.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+static int wrong_argument(const char *command, const char *argument)
+{
+    (void)fprintf(stderr, "frontdesk %s: unknown argument `%s`; see `frontdesk %s --help`\n",
+                  command, argument, command);
+    return EXIT_USAGE;
+}
+
+static int run_serve(int argc, char **argv)
+{
+    return argc > 1 ? wrong_argument("serve", argv[1]) : serve_run();
+}
+
+static int run_version(int argc, char **argv)
+{
+    if (argc > 1)
+        return wrong_argument("version", argv[1]);
+    (void)printf("frontdesk %s\n", FRONTDESK_VERSION);
+    return EXIT_DONE;
+}
+
+static int run_migrate(int argc, char **argv)
+{
+    bool status = argc > 1 && strcmp(argv[1], "--status") == 0;
+    if (argc > 1 + status)
+        return wrong_argument("migrate", argv[1 + status]);
+
+    struct buf said = {0};
+    struct config_source *source = config_source_open(&said);
+    const char *url = NULL;
+    enum err err = source ? ERR_OK : ERR_INVALID;
+    if (!err)
+        url = config_lookup(source, "MIGRATION_DATABASE_URL", &said);
+    if (!err && !url)
+        url = config_lookup(source, "DATABASE_URL", &said);
+    if (!err && !url) {
+        buf_puts(&said, "set MIGRATION_DATABASE_URL or DATABASE_URL\n");
+        err = ERR_INVALID;
+    }
+    if (!err)
+        err = status ? migrate_status(url, &said) : migrate_run(url, &said);
+    (void)fputs(said.data ? said.data : "", err ? stderr : stdout);
+    config_source_free(source);
+    buf_free(&said);
+    return err ? EXIT_FAILED : EXIT_DONE;
+}
+
+static const struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    bool own_help; /* it answers --help itself */
+    const char *summary, *help;
+} commands[] = {
+    {"serve", run_serve, false, "take webhooks, serve dashboards",
+     "usage: frontdesk serve\n\n"
+     "Serves until SIGTERM or SIGINT, then answers what it has accepted and stops. Settings come\n"
+     "from the environment, else from .env in the working directory; see env.example.\n"},
+    {"migrate", run_migrate, false, "bring the database's schema up to date",
+     "usage: frontdesk migrate [--status]\n\n"
+     "Applies the migrations that the database lacks, as the role of MIGRATION_DATABASE_URL (else\n"
+     "DATABASE_URL). Running it twice is safe. --status lists all of them and changes nothing.\n"},
+    {"trigger", trigger_main, true, "make sample calls and post their signed webhooks", NULL},
+    {"version", run_version, false, "print the version",
+     "usage: frontdesk version\n"},
+};
+
+static int usage(FILE *out, int status)
+{
+    (void)fputs("usage: frontdesk <command> [options]\n\n", out);
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        (void)fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
+    (void)fputs("\n`frontdesk <command> --help` says more of each.\n", out);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2)
+        return usage(stderr, EXIT_USAGE);
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+        return usage(stdout, EXIT_DONE);
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        const struct command *command = &commands[i];
+        if (strcmp(argv[1], command->name) != 0)
+            continue;
+        if (!command->own_help && argc > 2 && strcmp(argv[2], "--help") == 0) {
+            (void)fputs(command->help, stdout);
+            return EXIT_DONE;
+        }
+        return command->run(argc - 1, argv + 1);
+    }
+    (void)fprintf(stderr, "frontdesk: there is no command `%s`\n\n", argv[1]);
+    return usage(stderr, EXIT_USAGE);
+}
