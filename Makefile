@@ -48,7 +48,7 @@ OBJECTS := $(SOURCES:%.c=$B/obj/%.o) $B/obj/migrations.o
 TESTED  := $(patsubst %.c,$B/asan/%.o,$(filter-out server/main.c,$(SOURCES))) $B/asan/migrations.o
 
 .PHONY: all server extension run demo stop install test test-lint test-unit test-pgtap test-http \
-        lint clean help packages packages-test install-extension
+        lint clean help packages packages-test install-extension unit-programs
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
@@ -103,6 +103,65 @@ install-extension: extension
 install: all
 	install -D -m 755 $B/frontdesk $(DESTDIR)$(PREFIX)/bin/frontdesk
 	@$(MAKE) --no-print-directory -C pg_extension install PG_CONFIG=$(PG_CONFIG) DESTDIR=$(DESTDIR)
+
+# ---- testing it ----
+
+##  make test       everything, from a clean clone: lint's own rules, unit, pgTAP, HTTP
+test: packages-test
+	@$(MAKE) --no-print-directory -j$(shell nproc) all unit-programs
+	@$(MAKE) --no-print-directory install-extension
+	@$(MAKE) --no-print-directory test-lint
+	@$(MAKE) --no-print-directory test-unit
+	@$(MAKE) --no-print-directory test-pgtap
+	@$(MAKE) --no-print-directory test-http
+
+packages-test:
+	@docker/packages test
+
+# One cmocka program a file, under ASan and UBSan.
+unit-programs: $(UNIT_TESTS:%=$B/asan/%)
+
+test-unit: unit-programs
+	@for t in $(UNIT_TESTS); do $B/asan/$$t || exit 1; done
+
+test-pgtap: server install-extension
+	@tests/pgtap/run
+
+test-http: server install-extension tests/http/node_modules/.package-lock.json
+	@cd tests/http && npm test --silent
+
+tests/http/node_modules/.package-lock.json: tests/http/package-lock.json
+	@cd tests/http && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+$B/asan/%: $B/asan/tests/unit/%.o $B/asan/tested.a
+	$(CC) $(SANITIZED) -o $@ $^ $(LIBS) -lcmocka
+
+$B/asan/tested.a: $(TESTED)
+	rm -f $@
+	$(AR) rcs $@ $^
+
+$B/asan/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(LANGUAGE) $(SANITIZED) -g $(WARNINGS) -MMD -MP -c -o $@ $<
+
+$B/asan/migrations.o: $B/migrations.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(LANGUAGE) $(SANITIZED) -g $(WARNINGS) -MMD -MP -c -o $@ $<
+
+##  make lint       format, clang-tidy, cppcheck, and who may include whom
+lint: packages-test $B/migrations.c
+	@clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
+	@tests/lint/layers .
+	@cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability --inline-suppr \
+	    --suppress=missingIncludeSystem -D_GNU_SOURCE -DFRONTDESK_VERSION='""' -Iserver \
+	    -Ipg_extension/src server
+	@clang-tidy --quiet --warnings-as-errors='*' $(SOURCES) -- $(LANGUAGE)
+
+# The layer check must fail when it should.
+test-lint:
+	@tests/lint/layers .
+	@tests/lint/layers_test
 
 ##  make clean      remove what was built; data and .env stay
 clean:
