@@ -27,23 +27,48 @@ static bool needs_escape(unsigned char c)
     return c < 0x20 || c == '"' || c == '\\';
 }
 
+/*
+ * Does any of the eight bytes need an escape? Exact for "none does"; it may also say yes where a byte
+ * that does is followed by one that does not, and the caller looks at each byte then.
+ */
+static bool word_needs_escape(uint64 word)
+{
+    const uint64 ones = UINT64CONST(0x0101010101010101), tops = ones << 7;
+    uint64 quotes = word ^ (ones * '"'), slashes = word ^ (ones * '\\');
+    uint64 controls = (word - ones * 0x20) & ~word;
+    return ((controls | ((quotes - ones) & ~quotes) | ((slashes - ones) & ~slashes)) & tops) != 0;
+}
+
+/* The first byte from `at` on that needs an escape, or `end`. */
+static const char *find_escape(const char *at, const char *end)
+{
+    for (; end - at >= (ptrdiff_t)sizeof(uint64); at += sizeof(uint64)) {
+        uint64 word;
+        memcpy(&word, at, sizeof(word));
+        if (word_needs_escape(word))
+            break;
+    }
+    while (at < end && !needs_escape((unsigned char)*at))
+        at++;
+    return at;
+}
+
 /* Room is made once for text without escapes, so that the usual case is one copy. */
 void json_append_string(StringInfo out, const char *s, size_t len)
 {
+    static const char letters[] = "\"\\\n\r\t\b\f", names[] = "\"\\nrtbf";
     const char *at = s, *end = s + len;
 
     enlargeStringInfo(out, (int)Min(len + 2, (size_t)PG_INT32_MAX));
     appendStringInfoCharMacro(out, '"');
     while (at < end) {
-        const char *run = at;
-        while (at < end && !needs_escape((unsigned char)*at))
-            at++;
-        if (at > run)
-            appendBinaryStringInfo(out, run, (int)(at - run));
+        const char *special = find_escape(at, end), *letter;
+        if (special > at)
+            appendBinaryStringInfo(out, at, (int)(special - at));
+        at = special;
         if (at == end)
             break;
-        static const char letters[] = "\"\\\n\r\t\b\f", names[] = "\"\\nrtbf";
-        const char *letter = *at ? strchr(letters, *at) : NULL;
+        letter = *at ? strchr(letters, *at) : NULL;
         if (letter) {
             appendStringInfoChar(out, '\\');
             appendStringInfoChar(out, names[letter - letters]);

@@ -398,10 +398,13 @@ enum json_kind json_kind(const char *s, size_t len)
 /* The end of the string that starts at `at`. */
 static const char *skip_string(const char *at, const char *end)
 {
-    for (at++; at < end && *at != '"'; at++)
+    for (at++; at < end; at++) {
+        if (*at == '"')
+            return at + 1;
         if (*at == '\\' && at + 1 < end)
             at++;
-    return at < end ? at + 1 : end;
+    }
+    return end;
 }
 
 /* The end of the value that starts at `at`. */
@@ -414,14 +417,25 @@ static const char *skip_value(const char *at, const char *end)
         return at;
     }
     while (at < end) {
-        char c = *at;
-        if (c == '"') {
+        switch (*at) {
+        case '"':
             at = skip_string(at, end);
-        } else {
-            depth += (c == '{' || c == '[') - (c == '}' || c == ']');
+            break;
+        case '{':
+        case '[':
+            depth++;
             at++;
+            break;
+        case '}':
+        case ']':
+            depth--;
+            at++;
+            break;
+        default:
+            at++;
+            continue;
         }
-        if (depth == 0 && (c == '"' || c == '}' || c == ']'))
+        if (depth == 0)
             break;
     }
     return at;
@@ -561,6 +575,8 @@ bool json_string_equals(const char *s, size_t len, const char *text)
     size_t text_len = strlen(text), done = 0;
     if (json_kind(s, len) != JSON_STRING)
         return false;
+    if (!memchr(inside.s, '\\', inside.len) && inside.len == text_len)
+        return memcmp(inside.s, text, text_len) == 0; /* nearly always */
     while (at < end) {
         char piece[4];
         size_t taken, wrote = decode_one(at, (size_t)(end - at), piece, &taken);

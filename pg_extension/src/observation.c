@@ -55,13 +55,21 @@ static const struct {
 static const char *const envelope_keys[] = {"event", "call", "data", "access_token"};
 static const char *const call_keys[] = {"call_id", "agent_id", "access_token", "call_analysis"};
 
+/* An object's members, found in one walk: a call is long, and asked for many of them. */
+struct object {
+    struct member {
+        struct json_text key, value;
+    } * members;
+    int count;
+};
+
 /* What observe() works on. */
 struct reading {
     struct observation *into;
-    struct json_text envelope; /* the whole body, clean */
-    struct json_text call;     /* len 0 when there is none */
-    StringInfoData details;    /* the text of what becomes into->details */
-    bool far_number;           /* some number in the body is out of range */
+    struct object envelope; /* the whole body, clean */
+    struct object call;     /* without members when there is none */
+    StringInfoData details; /* the text of what becomes into->details */
+    bool far_number;        /* some number in the body is out of range */
     bool has_analysis;
     bool has_utterances; /* transcript_object says the words */
 };
@@ -79,14 +87,34 @@ static enum json_kind kind_of(struct json_text text)
     return json_kind(text.s, text.len);
 }
 
-/* The member's value; a missing one and null are both len 0. */
-static struct json_text member(struct json_text object, const char *key)
+static struct object index_members(struct json_text text)
 {
-    struct json_text value = {NULL, 0};
-    if (object.len == 0 || !json_member(object.s, object.len, key, &value.s, &value.len) ||
-        kind_of(value) == JSON_NULL)
-        return (struct json_text){NULL, 0};
-    return value;
+    struct object object = {NULL, 0};
+    struct json_members members;
+    struct member next;
+    int room = 64;
+
+    object.members = palloc(sizeof(next) * (size_t)room);
+    json_members_begin(&members, text.s, text.len);
+    while (json_members_next(&members, &next.key, &next.value)) {
+        if (object.count == room) {
+            room *= 2;
+            object.members = repalloc_huge(object.members, sizeof(next) * (size_t)room);
+        }
+        object.members[object.count++] = next;
+    }
+    return object;
+}
+
+/* The value of the last member of that name; a missing one and null are both of len 0. */
+static struct json_text member(const struct object *object, const char *key)
+{
+    for (int i = object->count - 1; i >= 0; i--) {
+        const struct member *found = &object->members[i];
+        if (json_string_equals(found->key.s, found->key.len, key))
+            return kind_of(found->value) == JSON_NULL ? (struct json_text){NULL, 0} : found->value;
+    }
+    return (struct json_text){NULL, 0};
 }
 
 static char *decode(struct json_text value)
@@ -116,7 +144,7 @@ static bool dead(struct reading *reading, const char *format, ...)
 }
 
 /* A string of at most IDENTIFIER_MAX bytes; empty when there is none. `name` is for the error. */
-static bool read_identifier(struct reading *reading, struct json_text object, const char *key,
+static bool read_identifier(struct reading *reading, const struct object *object, const char *key,
                             const char *name, const char **into)
 {
     struct json_text value = member(object, key);
@@ -145,13 +173,13 @@ static bool read_envelope(struct reading *reading)
         text.len = json_scrub(text.s, text.len, clean);
         text.s = clean;
     }
-    reading->envelope = text;
-    reading->far_number = scan.far_number;
     if (kind_of(text) != JSON_OBJECT)
         return dead(reading, "the event is not a JSON object");
-    if (member(text, "event").len == 0)
+    reading->far_number = scan.far_number;
+    reading->envelope = index_members(text);
+    if (member(&reading->envelope, "event").len == 0)
         return dead(reading, "event is missing");
-    return read_identifier(reading, text, "event", "event", &reading->into->event);
+    return read_identifier(reading, &reading->envelope, "event", "event", &reading->into->event);
 }
 
 /* The rank that the event's name gives; -1 for a name that is not known. */
@@ -167,7 +195,7 @@ static int rank_of_event(const char *event)
 static bool read_call(struct reading *reading)
 {
     struct observation *into = reading->into;
-    struct json_text call = member(reading->envelope, "call");
+    struct json_text call = member(&reading->envelope, "call"), name;
 
     if (call.len == 0) {
         if (rank_of_event(into->event) >= 0)
@@ -176,31 +204,28 @@ static bool read_call(struct reading *reading)
     }
     if (kind_of(call) != JSON_OBJECT)
         return dead(reading, "call must be an object");
-    if (!read_identifier(reading, call, "call_id", "call.call_id", &into->call_id) ||
-        !read_identifier(reading, call, "agent_id", "call.agent_id", &into->agent_id))
+    reading->call = index_members(call);
+    if (!read_identifier(reading, &reading->call, "call_id", "call.call_id", &into->call_id) ||
+        !read_identifier(reading, &reading->call, "agent_id", "call.agent_id", &into->agent_id))
         return false;
     if (into->call_id[0] == '\0')
         return dead(reading, "call.call_id is missing");
-    reading->call = call;
-    struct json_text name = member(call, "agent_name");
+    name = member(&reading->call, "agent_name");
     if (name.len > 0 && kind_of(name) == JSON_STRING)
         into->agent_name = decode(name);
     return true;
 }
 
 /* A number far outside of what anybody can mean would be refused, or printed as its many zeros. */
-static bool check_numbers(struct reading *reading, struct json_text object, const char *prefix)
+static bool check_numbers(struct reading *reading, const struct object *object, const char *prefix)
 {
-    struct json_members members;
-    struct json_text key, value;
-    struct json_scan scan;
-
-    json_members_begin(&members, object.s, object.len);
-    while (json_members_next(&members, &key, &value)) {
-        if (is_one_of(key, envelope_keys, lengthof(envelope_keys)))
+    for (int i = 0; i < object->count; i++) {
+        const struct member *checked = &object->members[i];
+        struct json_scan scan;
+        if (is_one_of(checked->key, envelope_keys, lengthof(envelope_keys)))
             continue;
-        if (json_scan(value.s, value.len, &scan) && scan.far_number) {
-            char *name = decode(key);
+        if (json_scan(checked->value.s, checked->value.len, &scan) && scan.far_number) {
+            char *name = decode(checked->key);
             int shown = pg_mbcliplen(name, (int)strlen(name), IDENTIFIER_MAX);
             return dead(reading, "%s%.*s is out of range", prefix, shown, name);
         }
@@ -346,7 +371,7 @@ static void append_without_words(StringInfo out, struct json_text key, struct js
 static bool read_analysis(struct reading *reading)
 {
     static const struct json_text key_of_rest = {"\"call_analysis\"", 15};
-    struct json_text analysis = member(reading->call, "call_analysis");
+    struct json_text analysis = member(&reading->call, "call_analysis");
     struct json_members members;
     struct json_text key, value;
     StringInfoData rest;
@@ -375,23 +400,23 @@ static bool read_analysis(struct reading *reading)
 /* call_cost is a detail whole, for its product costs, and its total is a field. */
 static bool read_cost(struct reading *reading)
 {
-    struct json_text cost = member(reading->call, "call_cost"), total;
+    struct json_text cost = member(&reading->call, "call_cost"), total;
+    struct object costs;
     if (cost.len == 0)
         return true;
     if (kind_of(cost) != JSON_OBJECT)
         return dead(reading, "call.call_cost must be an object");
-    total = member(cost, call_fields[FIELD_COST].key);
+    costs = index_members(cost);
+    total = member(&costs, call_fields[FIELD_COST].key);
     return total.len == 0 || read_field(reading, FIELD_COST, total);
 }
 
 /* The members of the call: fields, and all others as details. */
 static bool read_members(struct reading *reading)
 {
-    struct json_members members;
-    struct json_text key, value;
-
-    json_members_begin(&members, reading->call.s, reading->call.len);
-    while (json_members_next(&members, &key, &value)) {
+    for (int i = 0; i < reading->call.count; i++) {
+        struct json_text key = reading->call.members[i].key;
+        struct json_text value = reading->call.members[i].value;
         enum json_kind kind = kind_of(value);
         int field = find_field(key, IN_CALL);
         if (kind == JSON_NULL || is_one_of(key, call_keys, lengthof(call_keys)))
@@ -414,13 +439,12 @@ static bool read_members(struct reading *reading)
 /* What the envelope says beside the call. Written before the call's own, which therefore wins. */
 static void read_envelope_details(struct reading *reading)
 {
-    struct json_members members;
-    struct json_text key, value;
-
-    json_members_begin(&members, reading->envelope.s, reading->envelope.len);
-    while (json_members_next(&members, &key, &value))
-        if (kind_of(value) != JSON_NULL && !is_one_of(key, envelope_keys, lengthof(envelope_keys)))
-            append_member(&reading->details, key, value);
+    for (int i = 0; i < reading->envelope.count; i++) {
+        const struct member *said = &reading->envelope.members[i];
+        if (kind_of(said->value) != JSON_NULL &&
+            !is_one_of(said->key, envelope_keys, lengthof(envelope_keys)))
+            append_member(&reading->details, said->key, said->value);
+    }
 }
 
 static bool status_is(const struct observation *observation, const char *status)
@@ -479,12 +503,12 @@ static void read_observation(struct reading *reading)
     struct observation *into = reading->into;
     struct json_text utterances;
 
-    if (!read_envelope(reading) || !read_call(reading) || reading->call.len == 0)
+    if (!read_envelope(reading) || !read_call(reading) || reading->call.count == 0)
         return;
-    if (reading->far_number && (!check_numbers(reading, reading->envelope, "") ||
-                                !check_numbers(reading, reading->call, "call.")))
+    if (reading->far_number && (!check_numbers(reading, &reading->envelope, "") ||
+                                !check_numbers(reading, &reading->call, "call.")))
         return;
-    utterances = member(reading->call, "transcript_object");
+    utterances = member(&reading->call, "transcript_object");
     reading->has_utterances = utterances.len > 0 && kind_of(utterances) == JSON_ARRAY;
 
     initStringInfo(&reading->details);

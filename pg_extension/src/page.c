@@ -49,7 +49,7 @@ static const struct {
     const char *name;
     const char *key;
 } sorts[SORT_COUNT] = {
-    [SORT_DATE] = {"date", NULL},
+    [SORT_DATE] = {"date", "k.started_at"},
     [SORT_DURATION] = {"duration", "coalesce(k.duration_ms, (-1)::bigint)"},
     [SORT_COST] = {"cost", "coalesce(k.cost, (-1)::numeric)"},
 };
@@ -108,38 +108,38 @@ static bool order_argument(FunctionCallInfo fcinfo, int argument)
 
 /* Plans. */
 
-/* "started_at DESC, call_id DESC", led by the sort's key; each column of table alias `alias`. */
-static void append_order(StringInfo out, const struct page *page)
+/* How the keys `k` are ordered: see append_keys(). Ties of other sorts break by date. */
+static const char *order_of(const struct page *page)
 {
-    const char *way = page->descending ? "DESC" : "ASC";
-    if (sorts[page->sort].key)
-        appendStringInfo(out, "%s %s, ", sorts[page->sort].key, way);
-    appendStringInfo(out, "k.started_at %s, k.call_id %s", way, way);
+    static const char *const orders[2][2] = {
+        {" ORDER BY k.sort_key ASC, k.started_at ASC, k.call_id ASC",
+         " ORDER BY k.sort_key DESC, k.started_at DESC, k.call_id DESC"},
+        {" ORDER BY k.sort_key ASC, k.call_id ASC", " ORDER BY k.sort_key DESC, k.call_id DESC"},
+    };
+    return orders[page->sort == SORT_DATE][page->descending];
 }
 
 /*
- * The keys of a page, `k`. Over several agents each gives its own first rows from its own stretch of
- * the index, and the page is cut from those: as many rows are looked at as the page's end is deep,
- * for each agent.
+ * The keys of a page, with nothing in them that is not in the sort's index. Over several agents each
+ * gives its own first rows from its own stretch of the index, and the page is cut from those: as many
+ * keys are looked at as the page's end is deep, for each agent.
  */
 static void append_keys(StringInfo out, const struct page *page)
 {
-    static const char columns[] = "k.agent_id, k.call_id, k.started_at, k.duration_ms, k.cost";
+    static const char keys[] = "(SELECT k.agent_id, k.call_id, k.started_at, %s AS sort_key"
+                               " FROM frontdesk.calls AS k WHERE k.agent_id" EQ "%s) AS k";
 
-    appendStringInfo(out, "SELECT %s FROM ", columns);
+    appendStringInfoString(out, "SELECT k.* FROM ");
     if (page->scope == SCOPE_AGENT) {
-        appendStringInfo(out, "frontdesk.calls AS k WHERE k.agent_id" EQ "$1 ORDER BY ");
+        appendStringInfo(out, keys, sorts[page->sort].key, "$1");
     } else {
-        appendStringInfo(out,
-                         "frontdesk.agents AS a CROSS JOIN LATERAL (SELECT %s"
-                         " FROM frontdesk.calls AS k WHERE k.agent_id" EQ "a.agent_id ORDER BY ",
-                         columns);
-        append_order(out, page);
-        appendStringInfo(out, " LIMIT $2" ADD "$3) AS k%s ORDER BY ",
-                         page->scope == SCOPE_LIST ? " WHERE a.agent_id" EQ "ANY ($1)" : "");
+        appendStringInfoString(out, "frontdesk.agents AS a CROSS JOIN LATERAL (SELECT k.* FROM ");
+        appendStringInfo(out, keys, sorts[page->sort].key, "a.agent_id");
+        appendStringInfo(out, "%s LIMIT $2" ADD "$3) AS k", order_of(page));
+        if (page->scope == SCOPE_LIST)
+            appendStringInfoString(out, " WHERE a.agent_id" EQ "ANY ($1)");
     }
-    append_order(out, page);
-    appendStringInfoString(out, " LIMIT $2 OFFSET $3");
+    appendStringInfo(out, "%s LIMIT $2 OFFSET $3", order_of(page));
 }
 
 /*
@@ -156,11 +156,10 @@ static char *page_plan_text(const struct page *page)
     appendStringInfoString(&text, ", c.agent_name FROM (");
     append_keys(&text, page);
     appendStringInfoString(
-        &text,
-        ") AS k CROSS JOIN LATERAL (SELECT c.*, a.agent_name FROM frontdesk.calls AS c"
-        " LEFT JOIN frontdesk.agents AS a ON a.agent_id" EQ "c.agent_id"
-        " WHERE c.agent_id" EQ "k.agent_id AND c.call_id" EQ "k.call_id OFFSET 0) AS c ORDER BY ");
-    append_order(&text, page);
+        &text, ") AS k CROSS JOIN LATERAL (SELECT c.*, a.agent_name FROM frontdesk.calls AS c"
+               " LEFT JOIN frontdesk.agents AS a ON a.agent_id" EQ "c.agent_id"
+               " WHERE c.agent_id" EQ "k.agent_id AND c.call_id" EQ "k.call_id OFFSET 0) AS c");
+    appendStringInfoString(&text, order_of(page));
     return text.data;
 }
 
@@ -184,8 +183,11 @@ static void run_page(const struct page *page)
     run_plan(page_plan(page), values, nulls, true, SPI_OK_SELECT);
 }
 
-/* How many calls there are in the page's scope. Counts index entries; the place for rollups. */
-static int64 count_calls(const struct page *page)
+/*
+ * How many calls there are in the page's scope, of which the page shows so many. A page that is not
+ * full ends where the calls do; else index entries are counted: the place for rollups.
+ */
+static int64 count_calls(const struct page *page, int64 shown)
 {
     static SPIPlanPtr slots[SCOPE_COUNT];
     static const char *const texts[SCOPE_COUNT] = {
@@ -198,6 +200,8 @@ static int64 count_calls(const struct page *page)
     const Datum values[] = {page->whose};
     bool null;
 
+    if (shown < page->rows && (shown > 0 || page->skip == 0))
+        return page->skip + shown;
     run_plan(kept_plan(&slots[page->scope], texts[page->scope],
                        page->scope == SCOPE_ALL ? 0 : (int)lengthof(types), types),
              values, NULL, true, SPI_OK_SELECT);
@@ -247,7 +251,8 @@ static void append_page(StringInfo out, const struct page *page)
         append_call(out, i, page->columns, false);
     }
     appendStringInfoString(out, "],");
-    json_append_pagination(out, count_calls(page), page->rows, page->skip, (int64)shown);
+    json_append_pagination(out, count_calls(page, (int64)shown), page->rows, page->skip,
+                           (int64)shown);
     appendStringInfoChar(out, '}');
 }
 
