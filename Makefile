@@ -96,7 +96,7 @@ install-extension: AS_ROOT = $(shell [ $$(id -u) = 0 ] || echo sudo)
 install-extension: extension
 	@$(MAKE) --no-print-directory -s -C pg_extension install PG_CONFIG=$(PG_CONFIG) \
 	    DESTDIR=$(abspath $B/extension) > /dev/null
-	@cd $B/extension && for f in $$(find . -type f); do cmp -s $$f /$$f || exit 1; done || \
+	@(cd $B/extension && for f in $$(find . -type f); do cmp -s $$f /$$f || exit 1; done) || \
 	    $(AS_ROOT) $(MAKE) --no-print-directory -s -C $(CURDIR)/pg_extension install PG_CONFIG=$(PG_CONFIG)
 
 ##  make install    into PREFIX (/usr/local) and PostgreSQL's folders, below DESTDIR if given

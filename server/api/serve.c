@@ -60,13 +60,19 @@ static bool schema_is_known(struct server *server, struct buf *errors)
                                 deadline, &conn, &message);
     if (!err)
         err = migrate_check(conn, deadline, &state, &reasons);
-    if (err) {
+    if (err == ERR_INVALID) {
+        buf_printf(errors,
+                   "the database refuses DATABASE_URL: %s\n  if it is new, run `frontdesk "
+                   "migrate`, which makes the server's role\n",
+                   message);
+        state = SCHEMA_UNKNOWN;
+    } else if (err) {
         log_warn(server->log, "the database is away; starting without it",
                  LOG_STR("detail", message ? message : conn ? db_conn_error(conn) : ""));
         state = SCHEMA_FITS;
     }
-    if (state != SCHEMA_FITS)
-        buf_puts(errors, reasons.data ? reasons.data : "the schema is not known\n");
+    if (state != SCHEMA_FITS && reasons.data)
+        buf_puts(errors, reasons.data);
     if (conn)
         db_conn_close(conn);
     buf_free(&reasons);

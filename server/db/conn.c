@@ -106,6 +106,21 @@ static enum err finish_connecting(PGconn *pg, int64_t deadline)
     }
 }
 
+/*
+ * Is the database up, but not for this URL? libpq has no SQLSTATE of a failed connection, so the
+ * text must do (src/backend/libpq/auth.c, utils/init/postinit.c). One in another language is taken
+ * for a database that is away, which is the safe side.
+ */
+static bool refused_for_good(const char *message)
+{
+    static const char *const texts[] = {"does not exist", "authentication failed",
+                                        "no pg_hba.conf entry", "is not permitted to log in"};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        if (strstr(message, "FATAL:") && strstr(message, texts[i]))
+            return true;
+    return false;
+}
+
 enum err db_conn_open(const char *url, const char *name, const char *options, int64_t deadline,
                       struct db_conn **out, char **message)
 {
@@ -130,6 +145,8 @@ enum err db_conn_open(const char *url, const char *name, const char *options, in
     return ERR_OK;
 
 fail:
+    if (err == ERR_UNAVAILABLE && refused_for_good(PQerrorMessage(conn->pg)))
+        err = ERR_INVALID;
     set_error(conn, NULL,
               err == ERR_TIMEOUT ? "the database did not answer in time"
                                  : PQerrorMessage(conn->pg));

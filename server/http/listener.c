@@ -28,7 +28,8 @@ enum {
     BODY_CHUNK = 64 * 1024,
     BODY_BUDGET = 256 * 1024 * 1024, /* of all bodies under way */
     REQUEST_MEMORY = 4 * 1024 * 1024,
-    QUIET_MS = 250, /* a drain ends after this long without any request */
+    LINGER_MS = 2000, /* for a refused client to stop sending and read why */
+    QUIET_MS = 250,   /* a drain ends after this long without any request */
 };
 
 struct listener {
@@ -50,6 +51,7 @@ struct exchange {
     struct response res;
     struct buf body;
     long counted; /* bytes of `body` in the listener's budget */
+    bool unread;  /* the client may still be sending what nobody will read */
 };
 
 /* civetweb hides its sockets: the one that connects `port` here with this peer is found by asking. */
@@ -167,6 +169,24 @@ static bool take_request(struct exchange *x)
     return req->target != NULL;
 }
 
+/*
+ * Closing a socket that holds unread bytes resets it, and a reset throws away the answer that the
+ * client has not read yet. So: say that nothing more follows, and drop what comes, for a while.
+ */
+static void linger(struct exchange *x)
+{
+    char dropped[4096];
+    int64_t until = clock_mono_ms() + LINGER_MS;
+    int fd = connection_socket(x);
+    if (fd < 0 || shutdown(fd, SHUT_WR))
+        return;
+    for (int64_t left = LINGER_MS; left > 0; left = until - clock_mono_ms()) {
+        struct pollfd waiting = {.fd = fd, .events = POLLIN};
+        if (poll(&waiting, 1, (int)left) <= 0 || recv(fd, dropped, sizeof dropped, 0) <= 0)
+            return;
+    }
+}
+
 static void log_request(const struct exchange *x, size_t bytes)
 {
     const struct request *req = &x->req;
@@ -194,6 +214,8 @@ static void answer(struct exchange *x)
     if (!out.failed)
         (void)mg_write(x->conn, out.data, out.len);
     log_request(x, out.len);
+    if (x->unread && x->res.close)
+        linger(x);
     buf_free(&out);
     buf_free(&x->body);
     atomic_fetch_sub(&listener->body_bytes, x->counted);
@@ -221,6 +243,37 @@ static struct exchange exchange_of(struct mg_connection *conn)
                              .res.show_stack = !listener->options.production};
 }
 
+/*
+ * Did civetweb see every header? It stops, silently, at the first line that it dislikes, and lets
+ * spaces stand before a colon; what follows would be lost here and obeyed by a proxy in front. It
+ * parses in place and writes a NUL over each character that ends something, so what lies between
+ * the pieces tells: CRLF after the request line and each value, an empty line after the last.
+ */
+static bool headers_are_whole(const struct mg_request_info *info)
+{
+    const char *end = info->http_version + strlen(info->http_version);
+    for (int i = 0; i < info->num_headers; i++) {
+        const struct mg_header *header = &info->http_headers[i];
+        const char *name_end = header->name + strlen(header->name);
+        if (header->name != end + 2 || (name_end[1] == '\0' && header->value != name_end + 1))
+            return false;
+        end = header->value + strlen(header->value);
+        if (end[1] != '\0')
+            return false;
+    }
+    return info->num_headers == 0 ? memcmp(end, "\0\0\0\0", 4) == 0
+                                  : memcmp(end + 2, "\r\n", 2) == 0;
+}
+
+static struct gate_verdict check_framing(const struct exchange *x)
+{
+    if (headers_are_whole(mg_get_request_info(x->conn)))
+        return gate_check(&x->req);
+    return (struct gate_verdict){.status = 400,
+                                 .code = "bad_request",
+                                 .message = "A header line is not well-formed."};
+}
+
 /* civetweb's hook that comes before all of its own handling. */
 static int begin_request(struct mg_connection *conn)
 {
@@ -232,13 +285,15 @@ static int begin_request(struct mg_connection *conn)
         response_error(&x.res, &x.req, 503, "service_unavailable",
                        "The server is short of memory; try again.");
     } else {
-        struct gate_verdict verdict = gate_check(&x.req);
+        struct gate_verdict verdict = check_framing(&x);
         if (verdict.status) {
             x.res.close = true;
+            x.unread = true;
             response_error(&x.res, &x.req, verdict.status, verdict.code, verdict.message);
         } else {
             const struct body_source body = {verdict.content_length, read_body, &x};
             router_dispatch(x.listener->options.router, &x.req, &x.res, &body);
+            x.unread = (int64_t)x.body.len < verdict.content_length;
         }
     }
     int status = x.res.status ? x.res.status : 500;
@@ -247,6 +302,9 @@ static int begin_request(struct mg_connection *conn)
     return status;
 }
 
+/* The user data of a connection that got an error of the parser and will be closed. */
+static void *const told = (void *)UINTPTR_MAX;
+
 /* What civetweb's parser refuses, in our words. */
 static const struct {
     int status, ours;
@@ -254,7 +312,7 @@ static const struct {
 } parser_errors[] = {
     {400, 400, "bad_request", "This is not a well-formed HTTP request."},
     {408, 408, "request_timeout", "The request did not arrive in time."},
-    {411, 411, "length_required", "Send a Content-Length."},
+    {411, 400, "bad_request", "The Content-Length is not a plain number."},
     {413, 431, "headers_too_large", "The request line and headers are larger than 32 KB."},
     {414, 414, "uri_too_long", "The address is longer than this server takes."},
     {431, 431, "headers_too_large", "The request line and headers are larger than 32 KB."},
@@ -267,6 +325,7 @@ static int http_error(struct mg_connection *conn, int status, const char *messag
     (void)message; /* civetweb's own: may quote the request */
     struct exchange x = exchange_of(conn);
     size_t i = 0;
+    x.unread = true;
     while (i + 1 < sizeof parser_errors / sizeof parser_errors[0] &&
            parser_errors[i].status != status)
         i++;
@@ -284,8 +343,21 @@ static int http_error(struct mg_connection *conn, int status, const char *messag
     response_error(&x.res, &x.req, parser_errors[i].ours, parser_errors[i].code,
                    parser_errors[i].message);
     answer(&x);
+    mg_set_user_connection_data(conn, told);
     leave(x.listener);
     return 0;
+}
+
+/*
+ * civetweb closes without a word when the target is `*` or another server's. That is seen here, by
+ * a request that was parsed but has no local address, on a connection that was not told already.
+ */
+static void connection_close(const struct mg_connection *conn)
+{
+    const struct mg_request_info *info = mg_get_request_info(conn);
+    if (info && info->request_uri && !info->local_uri_raw &&
+        mg_get_user_connection_data(conn) != told)
+        (void)http_error((struct mg_connection *)conn, 400, "");
 }
 
 /* civetweb says why it cannot start only here; a start that works says nothing worth keeping. */
@@ -346,10 +418,12 @@ static bool start_civetweb(struct listener *listener, struct buf *errors)
         "enable_directory_listing", "no",
         "access_control_allow_methods", "",
         "access_control_allow_origin", "",
+        "enable_auth_domain_check", "no", /* targets in absolute form, whatever our name is */
         NULL,
     };
     const struct mg_callbacks callbacks = {.begin_request = begin_request,
                                            .http_error = http_error,
+                                           .connection_close = connection_close,
                                            .log_message = log_message};
     struct mg_server_port bound[1] = {{0}};
 
@@ -411,11 +485,10 @@ static int find_listening_socket(int port)
  * From now on the kernel drops what asks for a new connection, as if nobody were there, while those
  * that it has already accepted for us are still served. Closing the socket instead would reset them.
  */
-static void refuse_connections(int port)
+static void refuse_connections(int fd)
 {
     struct sock_filter drop_all[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
     const struct sock_fprog program = {.len = 1, .filter = drop_all};
-    int fd = find_listening_socket(port);
     if (fd >= 0)
         (void)setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
 }
@@ -433,13 +506,15 @@ unsigned listener_stop(struct listener *listener, int64_t grace_ms)
     unsigned cut = 0;
     if (listener->context) {
         int64_t until = clock_mono_ms() + grace_ms;
+        int fd = find_listening_socket(listener->port);
         atomic_store(&listener->draining, true);
         atomic_store(&listener->last_activity, clock_mono_ms());
-        if (grace_ms > 0)
-            refuse_connections(listener->port);
+        refuse_connections(fd);
         while (!quiet(listener) && clock_mono_ms() < until)
             (void)poll(NULL, 0, 10);
         cut = atomic_load(&listener->in_flight);
+        if (fd >= 0)
+            (void)shutdown(fd, SHUT_RD); /* wakes civetweb's accept loop, which looks every 2 s */
         mg_stop(listener->context);
     }
     body_clock_stop(listener->body_clock);

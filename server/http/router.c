@@ -62,7 +62,7 @@ static bool take_body(const struct router *router, const struct route *route, st
     }
     if ((uint64_t)body->length > cap) {
         res->close = true;
-        response_error(res, req, 413, "body_too_large", "The body is larger than this allows.");
+        response_error(res, req, 413, "payload_too_large", "The body is larger than this allows.");
         return false;
     }
     if (route->json_body && !is_json_type(request_header(req, "Content-Type"))) {
@@ -75,7 +75,7 @@ static bool take_body(const struct router *router, const struct route *route, st
     case ERR_OK:
         return true;
     case ERR_TIMEOUT:
-        response_error(res, req, 408, "body_timeout", "The body did not arrive in time.");
+        response_error(res, req, 408, "request_timeout", "The body did not arrive in time.");
         break;
     case ERR_CLOSED:
         response_error(res, req, 400, "body_short",
@@ -83,7 +83,7 @@ static bool take_body(const struct router *router, const struct route *route, st
         break;
     default:
         response_header(res, "Retry-After", "1");
-        response_error(res, req, 503, "out_of_memory", "The server is short of memory; try again.");
+        response_error(res, req, 503, "service_unavailable", "The server is short of memory; try again.");
     }
     res->close = true;
     return false;
