@@ -58,8 +58,12 @@ test('without the key, or with a wrong one, every dashboard route answers 401 an
   failure(await request(server, 'GET', `${HISTORY}?x-api-key=${SERVICE_KEY}&api_key=${SERVICE_KEY}`), 401, 'unauthorized');
 });
 
-test('the service key is taken from x-api-key', async () => {
-  for (const target of guarded) assert.equal((await get(server, target)).status, 200, target);
+test('the service key is taken from x-api-key, or as a bearer token', async () => {
+  for (const target of guarded) {
+    assert.equal((await get(server, target)).status, 200, target);
+    assert.equal((await request(server, 'GET', target, { headers: { Authorization: `Bearer ${SERVICE_KEY}` } })).status, 200, target);
+    assert.equal((await request(server, 'GET', target, { headers: { Authorization: `bearer ${SERVICE_KEY}` } })).status, 200, target);
+  }
 });
 
 test('two keys that disagree are none', async () => {

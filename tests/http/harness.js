@@ -13,7 +13,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import Retell from 'retell-sdk';
+import { symmetric as signatures } from 'retell-sdk/lib/webhook_auth';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 export const BIN = path.resolve(process.env.FRONTDESK_BIN ?? path.join(here, '../../build/frontdesk'));
@@ -115,9 +115,9 @@ class Cluster {
     this.stoppedPids = [];
   }
 
-  /** Runs statements; `as` names one of the cluster's URLs. */
+  /** Runs statements; `as` names one of the cluster's URLs, or is {url}. */
   async exec(text, as = 'SUPERUSER_DATABASE_URL') {
-    const { stdout } = await run('psql', ['-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', this.urls[as], '-c', text], {
+    const { stdout } = await run('psql', ['-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', as.url ?? this.urls[as], '-c', text], {
       env: bareEnv(), maxBuffer: 256 << 20, timeout: 60_000,
     });
     return stdout;
@@ -280,7 +280,7 @@ export const get = (server, target, headers = {}) =>
 
 /** The signature as Retell's own SDK makes it; of bytes that are not text, by its documentation. */
 export async function sign(body, key = RETELL_KEY, ms = Date.now()) {
-  if (typeof body === 'string') return Retell.sign(body, key, ms);
+  if (typeof body === 'string') return signatures.sign(body, key, ms);
   return `v=${ms},d=${createHmac('sha256', key).update(body).update(String(ms)).digest('hex')}`;
 }
 
@@ -306,7 +306,7 @@ function parseAnswer(bytes, toHead) {
   );
   const length = toHead || status < 200 || status === 204 ? 0 : Number(headers['content-length'] ?? 0);
   if (bytes.length < end + 4 + length) return null;
-  return { ...answer(status, headers, bytes.subarray(end + 4, end + 4 + length)), size: end + 4 + length };
+  return Object.assign(answer(status, headers, bytes.subarray(end + 4, end + 4 + length)), { size: end + 4 + length });
 }
 
 /**

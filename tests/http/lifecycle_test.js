@@ -21,7 +21,7 @@ const inDatabase = (name) => Object.fromEntries(Object.entries(cluster.urls).map
 // ---- refusing to start ----
 
 test('serve refuses a database without migrations and names the command that mends it', async () => {
-  const { code, stdout, stderr } = await frontdesk(['serve'], settings(cluster));
+  const { code, stdout, stderr } = await frontdesk(['serve'], settings(cluster), { deadlineMs: 20_000 });
   assert.equal(code, 1);
   assert.match(stdout + stderr, /frontdesk migrate/);
 });
@@ -72,9 +72,17 @@ test('serve says so when its port is taken', async () => {
   }
 });
 
+test('serve refuses a database without migrations though its role is known from another one', async () => {
+  await cluster.exec('CREATE DATABASE unmigrated OWNER frontdesk_owner');
+  await cluster.exec('CREATE SCHEMA frontdesk AUTHORIZATION frontdesk_owner; CREATE EXTENSION frontdesk', { url: inDatabase('unmigrated').SUPERUSER_DATABASE_URL });
+  const { code, stdout, stderr } = await frontdesk(['serve'], settings(cluster, inDatabase('unmigrated')), { deadlineMs: 20_000 });
+  assert.equal(code, 1);
+  assert.match(stdout + stderr, /frontdesk migrate/);
+});
+
 test('serve refuses a database without the extension and says how to get it', async () => {
   await cluster.exec('CREATE DATABASE bare OWNER frontdesk_owner');
-  const { code, stdout, stderr } = await frontdesk(['serve'], settings(cluster, inDatabase('bare')));
+  const { code, stdout, stderr } = await frontdesk(['serve'], settings(cluster, inDatabase('bare')), { deadlineMs: 20_000 });
   assert.equal(code, 1);
   assert.match(stdout + stderr, /CREATE EXTENSION/);
 });
@@ -181,10 +189,11 @@ test('P12: a request whose body is still on its way at SIGTERM is answered, a ne
   const half = new Raw(server).write(bytes.slice(0, -40));
   await eventually('the half request is being read', async () => (await request(server, 'GET', '/healthz')).status === 200);
   const ending = server.stop('SIGTERM');
-  await eventually('new connections are refused', () => new Promise((resolve) => {
-    const probe = net.connect({ host: '127.0.0.1', port: server.port });
+  await eventually('no new connection is taken', () => new Promise((resolve) => {
+    const probe = net.connect({ host: '127.0.0.1', port: server.port, timeout: 500 });
     probe.on('connect', () => { probe.destroy(); resolve(false); });
-    probe.on('error', () => resolve(true));
+    probe.on('timeout', () => { probe.destroy(); resolve(true); }); // nobody there
+    probe.on('error', () => resolve(true)); // refused
   }));
   assert.equal((await half.write(bytes.slice(-40)).next()).status, 204);
   assert.equal((await ending).code, 0);
