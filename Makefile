@@ -71,8 +71,9 @@ $B/migrations.c: sql/embed $(MIGRATIONS) sql/migrations
 	@mkdir -p $(@D)
 	sql/embed $(MIGRATIONS) > $@
 
+extension: PGXS_MAKE = $(MAKE) --no-print-directory -C pg_extension PG_CONFIG=$(PG_CONFIG)
 extension:
-	@$(MAKE) --no-print-directory -C pg_extension PG_CONFIG=$(PG_CONFIG)
+	+@$(PGXS_MAKE) -q > /dev/null || $(PGXS_MAKE)
 
 # ---- running it ----
 
