@@ -14,14 +14,12 @@
 #include "kept_plan.h"
 #include "page.h"
 
-#define EQ " OPERATOR(pg_catalog.=) "
-
 #define COLUMNS "a.id, a.agent_id, a.agent_name, a.status, a.created_at, a.updated_at"
 
 /* Agents that the caller may see, of a status, with a text in their name or id; null: any. */
 #define FILTERED                                                                                   \
-    " FROM frontdesk.agents AS a WHERE ($1 IS NULL OR a.agent_id" EQ "ANY ($1))"                   \
-    " AND ($2 IS NULL OR a.status" EQ "$2)"                                                        \
+    " FROM frontdesk.agents AS a WHERE ($1 IS NULL OR a.agent_id" SQL_EQ "ANY ($1))"               \
+    " AND ($2 IS NULL OR a.status" SQL_EQ "$2)"                                                    \
     " AND ($3 IS NULL"                                                                             \
     " OR pg_catalog.strpos(pg_catalog.lower(a.agent_name), pg_catalog.lower($3))"                  \
     " OPERATOR(pg_catalog.>) 0"                                                                    \
@@ -90,8 +88,8 @@ Datum frontdesk_agent_json(PG_FUNCTION_ARGS)
     if (SPI_connect() != SPI_OK_CONNECT)
         elog(ERROR, "cannot connect to SPI");
     plan = kept_plan(&slot,
-                     "SELECT " COLUMNS " FROM frontdesk.agents AS a WHERE a.agent_id" EQ "$1"
-                     " AND ($2 IS NULL OR a.agent_id" EQ "ANY ($2))",
+                     "SELECT " COLUMNS " FROM frontdesk.agents AS a WHERE a.agent_id" SQL_EQ "$1"
+                     " AND ($2 IS NULL OR a.agent_id" SQL_EQ "ANY ($2))",
                      lengthof(types), types);
     run_plan(plan, values, PG_ARGISNULL(1) ? " n" : NULL, true, SPI_OK_SELECT);
     found = SPI_processed > 0;
@@ -113,9 +111,9 @@ static void append_agents(StringInfo out, const Datum *values, const char *nulls
         " FROM (SELECT a.*" FILTERED
         " ORDER BY a.created_at DESC, a.agent_id LIMIT $4 OFFSET $5) AS a"
         " CROSS JOIN LATERAL (SELECT pg_catalog.count(*) AS calls FROM frontdesk.calls AS c"
-        " WHERE c.agent_id" EQ "a.agent_id) AS n"
+        " WHERE c.agent_id" SQL_EQ "a.agent_id) AS n"
         " LEFT JOIN LATERAL (SELECT c.started_at FROM frontdesk.calls AS c"
-        " WHERE c.agent_id" EQ "a.agent_id ORDER BY c.started_at DESC LIMIT 1) AS l ON true"
+        " WHERE c.agent_id" SQL_EQ "a.agent_id ORDER BY c.started_at DESC LIMIT 1) AS l ON true"
         " ORDER BY a.created_at DESC, a.agent_id";
     uint64 shown;
     bool null;

@@ -1,3 +1,4 @@
+/* The table of a call's columns, and the two things done with it: picking values, printing them. */
 #include "postgres.h"
 
 #include "access/htup_details.h"

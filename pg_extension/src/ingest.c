@@ -19,27 +19,19 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "funcapi.h"
-#include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "call_store.h"
 #include "compat.h"
+#include "journal.h"
 #include "kept_plan.h"
-#include "merge.h"
-#include "observation.h"
-
-/* Qualified operators, for the texts below. */
-#define EQ " OPERATOR(pg_catalog.=) "
-#define NE " OPERATOR(pg_catalog.<>) "
-#define GT " OPERATOR(pg_catalog.>) "
 
 /* The latest time that JavaScript has: the same bound as for the times of calls. */
 #define SENT_MAX 8640000000000000LL
-
-#define JOURNAL_KEY "agent_id" EQ "$1 AND call_id" EQ "$2 AND event" EQ "$3 AND digest" EQ "$4"
 
 /* What became of an event, and how the answer calls it. */
 enum outcome {
@@ -72,7 +64,7 @@ struct call {
     const char *home;
     struct item **items; /* in the order given */
     int count;
-    struct observation *adopted; /* earlier events that had no agent */
+    struct observation *adopted; /* earlier events that named no agent */
     int adopted_count;
 };
 
@@ -85,31 +77,6 @@ struct batch {
 };
 
 PG_FUNCTION_INFO_V1(frontdesk_ingest);
-
-/* Parameters of plans. */
-
-static Datum text_datum(const char *s)
-{
-    return PointerGetDatum(cstring_to_text(s));
-}
-
-static Datum digest_datum(const struct observation *seen)
-{
-    bytea *digest = palloc(VARHDRSZ + DIGEST_LENGTH);
-    SET_VARSIZE(digest, VARHDRSZ + DIGEST_LENGTH);
-    memcpy(VARDATA(digest), seen->digest, DIGEST_LENGTH);
-    return PointerGetDatum(digest);
-}
-
-/* A column of a row that SPI returned; none of those read here is ever null. */
-static Datum result_datum(uint64 row, int column)
-{
-    bool null;
-    Datum value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &null);
-    if (null)
-        elog(ERROR, "unexpected null in column %d", column);
-    return value;
-}
 
 /* Step 1: read. */
 
@@ -216,66 +183,6 @@ static void group_calls(struct batch *batch)
     }
 }
 
-/* Adds a row to the journal; false when it is there already. */
-static bool journal_add(const char *home, const struct observation *seen, const char *state,
-                        TimestampTz received_at)
-{
-    static SPIPlanPtr slot;
-    static const Oid types[] = {TEXTOID, TEXTOID, TEXTOID,        BYTEAOID, TEXTOID,
-                                INT8OID, TEXTOID, TIMESTAMPTZOID, TEXTOID,  BYTEAOID};
-    SPIPlanPtr plan =
-        kept_plan(&slot,
-                  "INSERT INTO frontdesk.journal (agent_id, call_id, event, digest, source,"
-                  " sent_ms, state, received_at, error, body)"
-                  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING",
-                  lengthof(types), types);
-    Datum values[] = {text_datum(home),
-                      text_datum(seen->call_id),
-                      text_datum(seen->event),
-                      digest_datum(seen),
-                      text_datum(seen->source),
-                      Int64GetDatum(seen->sent_ms),
-                      text_datum(state),
-                      TimestampTzGetDatum(received_at),
-                      seen->error ? text_datum(seen->error) : (Datum)0,
-                      seen->body};
-    run_plan(plan, values, seen->error ? NULL : "        n ", false, SPI_OK_INSERT);
-    return SPI_processed > 0;
-}
-
-/* Moves the call's events that had no agent to its home, for the merge to take them in. */
-static void adopt_orphans(struct call *call)
-{
-    static SPIPlanPtr slot;
-    static const Oid types[] = {TEXTOID};
-    SPIPlanPtr plan = kept_plan(&slot,
-                                "DELETE FROM frontdesk.journal WHERE agent_id" EQ "''"
-                                " AND call_id" EQ "$1 AND state" EQ "'kept'"
-                                " RETURNING source, sent_ms, received_at, body",
-                                lengthof(types), types);
-    Datum values[] = {text_datum(call->call_id)};
-    TimestampTz *received;
-
-    run_plan(plan, values, NULL, false, SPI_OK_DELETE_RETURNING);
-    call->adopted_count = (int)SPI_processed;
-    if (call->adopted_count == 0)
-        return;
-    call->adopted = palloc0(sizeof(struct observation) * SPI_processed);
-    received = palloc(sizeof(TimestampTz) * SPI_processed);
-    for (int i = 0; i < call->adopted_count; i++) {
-        struct observation *seen = &call->adopted[i];
-        seen->source = TextDatumGetCString(result_datum((uint64)i, 1));
-        seen->sent_ms = DatumGetInt64(result_datum((uint64)i, 2));
-        received[i] = DatumGetTimestampTz(result_datum((uint64)i, 3));
-        seen->body = result_datum((uint64)i, 4);
-    }
-    for (int i = 0; i < call->adopted_count; i++) {
-        observe(&call->adopted[i]);
-        journal_add(call->home, &call->adopted[i], call->adopted[i].error ? "dead" : "done",
-                    received[i]);
-    }
-}
-
 /*
  * Makes the call's home known and locks it. ON CONFLICT locks the row even where its condition
  * leaves the row as it is; it returns nothing then.
@@ -288,29 +195,30 @@ static void find_home(struct call *call)
         kept_plan(&write_slot,
                   "INSERT INTO frontdesk.call_home AS home (call_id, agent_id) VALUES ($1, $2)"
                   " ON CONFLICT (call_id) DO UPDATE SET agent_id = excluded.agent_id"
-                  " WHERE home.agent_id" EQ "'' AND excluded.agent_id" NE "''",
+                  " WHERE home.agent_id" SQL_EQ "'' AND excluded.agent_id" SQL_NE "''",
                   lengthof(types), types);
     const char *agent_id = "";
     bool written;
 
     for (int i = 0; i < call->count && agent_id[0] == '\0'; i++)
         agent_id = call->items[i]->seen.agent_id;
-    Datum values[] = {text_datum(call->call_id), text_datum(agent_id)};
+    Datum values[] = {CStringGetTextDatum(call->call_id), CStringGetTextDatum(agent_id)};
     run_plan(write, values, NULL, false, SPI_OK_INSERT);
     written = SPI_processed > 0;
     call->home = agent_id;
     if (!written) {
         SPIPlanPtr read = kept_plan(
-            &read_slot, "SELECT agent_id FROM frontdesk.call_home WHERE call_id" EQ "$1", 1, types);
+            &read_slot, "SELECT agent_id FROM frontdesk.call_home WHERE call_id" SQL_EQ "$1", 1,
+            types);
         run_plan(read, values, NULL, false, SPI_OK_SELECT);
         if (SPI_processed != 1)
             elog(ERROR, "a locked row of call_home is gone");
-        call->home = TextDatumGetCString(result_datum(0, 1));
+        call->home = TextDatumGetCString(result_value(0, 1));
     }
     for (int i = 0; i < call->count; i++)
         call->items[i]->home = call->home;
     if (written && call->home[0] != '\0')
-        adopt_orphans(call);
+        call->adopted = journal_adopt(call->home, call->call_id, &call->adopted_count);
 }
 
 /* Step 3: agents. */
@@ -338,16 +246,17 @@ static void add_agent(const struct agent *agent, TimestampTz now)
                   " VALUES ($1, $2, $3, $3) ON CONFLICT DO NOTHING",
                   lengthof(types), types);
     bool named = agent->name[0] != '\0';
-    Datum values[] = {text_datum(agent->agent_id),
-                      text_datum(named ? agent->name : agent->agent_id), TimestampTzGetDatum(now)};
+    Datum values[] = {CStringGetTextDatum(agent->agent_id),
+                      CStringGetTextDatum(named ? agent->name : agent->agent_id),
+                      TimestampTzGetDatum(now)};
 
     run_plan(add, values, NULL, false, SPI_OK_INSERT);
     if (SPI_processed == 0 && named) {
-        SPIPlanPtr name =
-            kept_plan(&name_slot,
-                      "UPDATE frontdesk.agents SET agent_name = $2, updated_at = $3"
-                      " WHERE agent_id" EQ "$1 AND agent_name" EQ "agent_id AND agent_id" NE "$2",
-                      lengthof(types), types);
+        SPIPlanPtr name = kept_plan(&name_slot,
+                                    "UPDATE frontdesk.agents SET agent_name = $2, updated_at = $3"
+                                    " WHERE agent_id" SQL_EQ "$1 AND agent_name" SQL_EQ
+                                    "agent_id AND agent_id" SQL_NE "$2",
+                                    lengthof(types), types);
         run_plan(name, values, NULL, false, SPI_OK_UPDATE);
     }
 }
@@ -401,48 +310,16 @@ static int compare_deliveries(const void *a, const void *b)
     return order ? order : left->ord - right->ord;
 }
 
-/* An event that was dead and is understood now, replayed: its dead row goes. */
-static void revive(const struct item *item)
-{
-    static SPIPlanPtr slot;
-    static const Oid types[] = {BYTEAOID};
-    SPIPlanPtr plan = kept_plan(&slot,
-                                "DELETE FROM frontdesk.journal WHERE agent_id" EQ "''"
-                                " AND digest" EQ "$1 AND state" EQ "'dead'",
-                                lengthof(types), types);
-    Datum values[] = {digest_datum(&item->seen)};
-    run_plan(plan, values, NULL, false, SPI_OK_DELETE);
-}
-
-/*
- * A known event is delivered again. What counts is when it was sent first, in whatever order its
- * deliveries come; true when this delivery is earlier than all before it.
- */
-static bool journal_resend(const struct item *item)
-{
-    static SPIPlanPtr slot;
-    static const Oid types[] = {TEXTOID, TEXTOID, TEXTOID, BYTEAOID, INT8OID};
-    SPIPlanPtr plan = kept_plan(&slot,
-                                "UPDATE frontdesk.journal SET sent_ms = $5 WHERE " JOURNAL_KEY
-                                " AND sent_ms" GT "$5",
-                                lengthof(types), types);
-    Datum values[] = {text_datum(item->home), text_datum(item->seen.call_id),
-                      text_datum(item->seen.event), digest_datum(&item->seen),
-                      Int64GetDatum(item->seen.sent_ms)};
-    run_plan(plan, values, NULL, false, SPI_OK_UPDATE);
-    return SPI_processed > 0;
-}
-
 static void journal_item(struct item *item, TimestampTz now)
 {
     bool replayed = strcmp(item->seen.source, "replay") == 0;
     bool merges = item->seen.has_call && item->home[0] != '\0';
-    const char *state = item->seen.error ? "dead" : merges ? "done" : "kept";
+    const char *state = item->seen.error ? JOURNAL_DEAD : merges ? JOURNAL_DONE : JOURNAL_KEPT;
 
     if (replayed && !item->seen.error)
-        revive(item);
+        journal_revive(&item->seen);
     item->fresh = journal_add(item->home, &item->seen, state, now);
-    if (!item->fresh && journal_resend(item) && merges)
+    if (!item->fresh && journal_resend(item->home, &item->seen) && merges)
         item->again = true;
     if (!item->fresh && replayed && merges)
         item->again = true;
@@ -472,160 +349,22 @@ static void journal_batch(struct batch *batch)
 
 /* Step 5: merge. */
 
-/* Columns of calls in the plans below: the fields, then these. */
-enum {
-    COLUMN_AGENT_ID = CALL_FIELD_COUNT,
-    COLUMN_CALL_ID,
-    COLUMN_FIRST_SENT_MS,
-    COLUMN_DETAILS,
-    COLUMN_PROVENANCE,
-    COLUMN_UPDATED_AT,
-    COLUMN_COUNT
-};
-
-static const char *column_name(int column)
-{
-    static const char *const names[] = {"agent_id", "call_id",    "first_sent_ms",
-                                        "details",  "provenance", "updated_at"};
-    return column < CALL_FIELD_COUNT ? call_fields[column].column
-                                     : names[column - CALL_FIELD_COUNT];
-}
-
-static Oid column_type(int column)
-{
-    static const Oid of_kind[] = {[KIND_TEXT] = TEXTOID,
-                                  [KIND_INTEGER] = INT8OID,
-                                  [KIND_MONEY] = NUMERICOID,
-                                  [KIND_BOOL] = BOOLOID,
-                                  [KIND_JSON] = JSONBOID};
-    static const Oid others[] = {TEXTOID, TEXTOID, INT8OID, JSONBOID, BYTEAOID, TIMESTAMPTZOID};
-    return column < CALL_FIELD_COUNT ? of_kind[call_fields[column].kind]
-                                     : others[column - CALL_FIELD_COUNT];
-}
-
-enum call_plan { PLAN_READ, PLAN_ADD, PLAN_SET, PLAN_COUNT };
-
-/* The text of a plan, generated: three lists of 28 columns by hand would not stay in step. */
-static char *call_plan_text(enum call_plan which)
-{
-    StringInfoData names, values, sets, text;
-
-    initStringInfo(&names);
-    initStringInfo(&values);
-    initStringInfo(&sets);
-    initStringInfo(&text);
-    for (int i = 0; i < COLUMN_COUNT; i++) {
-        const char *comma = i > 0 ? ", " : "";
-        appendStringInfo(&names, "%s%s", comma, column_name(i));
-        appendStringInfo(&values, "%s$%d", comma, i + 1);
-        if (i != COLUMN_AGENT_ID && i != COLUMN_CALL_ID && i != COLUMN_UPDATED_AT)
-            appendStringInfo(&sets, "%s = $%d, ", column_name(i), i + 1);
-    }
-    if (which == PLAN_ADD)
-        appendStringInfo(&text, "INSERT INTO frontdesk.calls (%s, created_at) VALUES (%s, $%d)",
-                         names.data, values.data, COLUMN_UPDATED_AT + 1);
-    else if (which == PLAN_SET)
-        appendStringInfo(&text,
-                         "UPDATE frontdesk.calls SET %supdated_at = coalesce($%d, updated_at)"
-                         " WHERE agent_id" EQ "$%d AND call_id" EQ "$%d",
-                         sets.data, COLUMN_UPDATED_AT + 1, COLUMN_AGENT_ID + 1, COLUMN_CALL_ID + 1);
-    else
-        appendStringInfo(&text,
-                         "SELECT %s FROM frontdesk.calls"
-                         " WHERE agent_id" EQ "$1 AND call_id" EQ "$2",
-                         names.data);
-    return text.data;
-}
-
-static SPIPlanPtr call_plan(enum call_plan which)
-{
-    static SPIPlanPtr slots[PLAN_COUNT];
-    static const Oid key_types[] = {TEXTOID, TEXTOID};
-    Oid types[COLUMN_COUNT];
-
-    if (slots[which])
-        return slots[which];
-    for (int i = 0; i < COLUMN_COUNT; i++)
-        types[i] = column_type(i);
-    return kept_plan(&slots[which], call_plan_text(which),
-                     which == PLAN_READ ? (int)lengthof(key_types) : COLUMN_COUNT,
-                     which == PLAN_READ ? key_types : types);
-}
-
-/* Reads the call as it is stored; false when there is none. */
-static bool read_call(const struct call *call, struct call_state *state)
-{
-    Datum keys[] = {text_datum(call->home), text_datum(call->call_id)};
-    Datum values[COLUMN_COUNT];
-    bool nulls[COLUMN_COUNT];
-
-    call_state_init(state);
-    run_plan(call_plan(PLAN_READ), keys, NULL, false, SPI_OK_SELECT);
-    if (SPI_processed == 0)
-        return false;
-    heap_deform_tuple(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, values, nulls);
-    memcpy(state->values, values, sizeof(state->values));
-    state->first_sent_ms = DatumGetInt64(values[COLUMN_FIRST_SENT_MS]);
-    call_state_load(state, values[COLUMN_DETAILS], values[COLUMN_PROVENANCE]);
-    return true;
-}
-
-/* `visible`: some value changed, and with it the time of the row's last change. */
-static void write_call(const struct call *call, const struct call_state *state, bool exists,
-                       bool visible, TimestampTz now)
-{
-    Datum values[COLUMN_COUNT];
-    char nulls[COLUMN_COUNT];
-
-    memset(nulls, ' ', sizeof(nulls));
-    memcpy(values, state->values, sizeof(state->values));
-    for (int i = 0; i < CALL_FIELD_COUNT; i++)
-        if (!call_state_has(state, i))
-            nulls[i] = 'n';
-    values[COLUMN_AGENT_ID] = text_datum(call->home);
-    values[COLUMN_CALL_ID] = text_datum(call->call_id);
-    values[COLUMN_FIRST_SENT_MS] = Int64GetDatum(state->first_sent_ms);
-    values[COLUMN_DETAILS] = call_state_details(state);
-    values[COLUMN_PROVENANCE] = call_state_provenance(state);
-    values[COLUMN_UPDATED_AT] = TimestampTzGetDatum(now);
-    if (!visible && exists)
-        nulls[COLUMN_UPDATED_AT] = 'n';
-    run_plan(call_plan(exists ? PLAN_SET : PLAN_ADD), values, nulls, false,
-             exists ? SPI_OK_UPDATE : SPI_OK_INSERT);
-}
-
-/* Merges everything that the journal has of the call. Says whether a value changed. */
+/*
+ * Merges everything that the journal has of the call, as if it came now. First the versions that were
+ * taken from a later delivery are lowered. Says whether a value changed.
+ */
 static bool merge_journal(const struct call *call, struct call_state *state)
 {
-    static SPIPlanPtr slot;
-    static const Oid types[] = {TEXTOID, TEXTOID};
-    SPIPlanPtr plan = kept_plan(&slot,
-                                "SELECT source, sent_ms, body FROM frontdesk.journal"
-                                " WHERE agent_id" EQ "$1 AND call_id" EQ "$2"
-                                " AND state" EQ "'done'",
-                                lengthof(types), types);
-    Datum values[] = {text_datum(call->home), text_datum(call->call_id)};
-    struct observation *observations;
+    int count;
+    struct observation *events = journal_read(call->home, call->call_id, &count);
     bool visible = false;
-    uint64 count;
 
-    run_plan(plan, values, NULL, false, SPI_OK_SELECT);
-    count = SPI_processed;
-    observations = palloc0(sizeof(*observations) * (count + 1));
-    for (uint64 i = 0; i < count; i++) {
-        observations[i].source = TextDatumGetCString(result_datum(i, 1));
-        observations[i].sent_ms = DatumGetInt64(result_datum(i, 2));
-        observations[i].body = result_datum(i, 3);
-    }
-    for (uint64 i = 0; i < count; i++) {
-        CHECK_FOR_INTERRUPTS();
-        observe(&observations[i]);
-        if (observations[i].has_call)
-            call_state_resend(state, &observations[i]);
-    }
-    for (uint64 i = 0; i < count; i++)
-        if (observations[i].has_call)
-            visible |= call_state_merge(state, &observations[i]);
+    for (int i = 0; i < count; i++)
+        if (events[i].has_call)
+            call_state_resend(state, &events[i]);
+    for (int i = 0; i < count; i++)
+        if (events[i].has_call)
+            visible |= call_state_merge(state, &events[i]);
     return visible;
 }
 
@@ -640,7 +379,7 @@ static void merge_call(struct call *call, TimestampTz now)
     }
     if (call->home[0] == '\0' || !(news || again || call->adopted_count > 0))
         return;
-    exists = known = read_call(call, &state);
+    exists = known = call_store_read(call->home, call->call_id, &state);
     for (int i = 0; i < call->adopted_count; i++)
         if (call->adopted[i].has_call)
             visible |= call_state_merge(&state, &call->adopted[i]);
@@ -658,7 +397,7 @@ static void merge_call(struct call *call, TimestampTz now)
         visible |= changed;
     }
     if (state.changed)
-        write_call(call, &state, exists, visible, now);
+        call_store_write(call->home, call->call_id, &state, exists, visible, now);
 }
 
 static void answer(const struct batch *batch, ReturnSetInfo *into)
@@ -666,10 +405,12 @@ static void answer(const struct batch *batch, ReturnSetInfo *into)
     for (int i = 0; i < batch->count; i++) {
         const struct item *item = &batch->items[i];
         const struct observation *seen = &item->seen;
-        Datum values[] = {
-            Int32GetDatum(item->ord), text_datum(outcome_names[item->outcome]),
-            text_datum(item->home),   text_datum(seen->call_id),
-            text_datum(seen->event),  seen->error ? text_datum(seen->error) : (Datum)0};
+        Datum values[] = {Int32GetDatum(item->ord),
+                          CStringGetTextDatum(outcome_names[item->outcome]),
+                          CStringGetTextDatum(item->home),
+                          CStringGetTextDatum(seen->call_id),
+                          CStringGetTextDatum(seen->event),
+                          seen->error ? CStringGetTextDatum(seen->error) : (Datum)0};
         bool nulls[lengthof(values)] = {[5] = !seen->error};
         tuplestore_putvalues(into->setResult, into->setDesc, values, nulls);
     }

@@ -1,3 +1,7 @@
+/*
+ * Everything here appends to a StringInfo, so that a page of many long texts is one growing buffer
+ * from its first byte to the datum that is returned.
+ */
 #include "postgres.h"
 
 #include "common/int.h"

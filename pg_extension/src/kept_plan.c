@@ -30,3 +30,12 @@ void run_plan(SPIPlanPtr plan, const Datum *values, const char *nulls, bool read
     if (result != expected)
         elog(ERROR, "unexpected result of a plan: %s", SPI_result_code_string(result));
 }
+
+Datum result_value(uint64 row, int column)
+{
+    bool null;
+    Datum value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &null);
+    if (null)
+        elog(ERROR, "unexpected null in column %d", column);
+    return value;
+}

@@ -1,8 +1,17 @@
-/* Plans that SPI keeps for the life of the session. */
+/* Plans that SPI keeps for the life of the session, and what their texts and results need. */
 #ifndef FRONTDESK_KEPT_PLAN_H
 #define FRONTDESK_KEPT_PLAN_H
 
 #include "executor/spi.h"
+
+/*
+ * Operators for the texts of plans, qualified: a text runs under its caller's search_path, where an
+ * operator may have been put that is not PostgreSQL's.
+ */
+#define SQL_EQ " OPERATOR(pg_catalog.=) "
+#define SQL_NE " OPERATOR(pg_catalog.<>) "
+#define SQL_GT " OPERATOR(pg_catalog.>) "
+#define SQL_ADD " OPERATOR(pg_catalog.+) "
 
 /*
  * The plan in `*slot`; on first use, the text prepared and kept there. SPI must be connected. The
@@ -13,5 +22,8 @@ extern SPIPlanPtr kept_plan(SPIPlanPtr *slot, const char *text, int nargs, const
 /* Runs a plan; raises an error unless the result is `expected`, an SPI_OK_ code. */
 extern void run_plan(SPIPlanPtr plan, const Datum *values, const char *nulls, bool read_only,
                      int expected);
+
+/* A column, from 1, of a row, from 0, of the last result; for columns that are never null. */
+extern Datum result_value(uint64 row, int column);
 
 #endif

@@ -23,9 +23,6 @@
 #include "kept_plan.h"
 #include "page.h"
 
-#define EQ " OPERATOR(pg_catalog.=) "
-#define ADD " OPERATOR(pg_catalog.+) "
-
 enum sort { SORT_DATE, SORT_DURATION, SORT_COST, SORT_COUNT };
 
 /* Whose calls: one agent's, those of the agents in a list, or all. */
@@ -127,7 +124,7 @@ static const char *order_of(const struct page *page)
 static void append_keys(StringInfo out, const struct page *page)
 {
     static const char keys[] = "(SELECT k.agent_id, k.call_id, k.started_at, %s AS sort_key"
-                               " FROM frontdesk.calls AS k WHERE k.agent_id" EQ "%s) AS k";
+                               " FROM frontdesk.calls AS k WHERE k.agent_id" SQL_EQ "%s) AS k";
 
     appendStringInfoString(out, "SELECT k.* FROM ");
     if (page->scope == SCOPE_AGENT) {
@@ -135,9 +132,9 @@ static void append_keys(StringInfo out, const struct page *page)
     } else {
         appendStringInfoString(out, "frontdesk.agents AS a CROSS JOIN LATERAL (SELECT k.* FROM ");
         appendStringInfo(out, keys, sorts[page->sort].key, "a.agent_id");
-        appendStringInfo(out, "%s LIMIT $2" ADD "$3) AS k", order_of(page));
+        appendStringInfo(out, "%s LIMIT $2" SQL_ADD "$3) AS k", order_of(page));
         if (page->scope == SCOPE_LIST)
-            appendStringInfoString(out, " WHERE a.agent_id" EQ "ANY ($1)");
+            appendStringInfoString(out, " WHERE a.agent_id" SQL_EQ "ANY ($1)");
     }
     appendStringInfo(out, "%s LIMIT $2 OFFSET $3", order_of(page));
 }
@@ -156,9 +153,10 @@ static char *page_plan_text(const struct page *page)
     appendStringInfoString(&text, ", c.agent_name FROM (");
     append_keys(&text, page);
     appendStringInfoString(
-        &text, ") AS k CROSS JOIN LATERAL (SELECT c.*, a.agent_name FROM frontdesk.calls AS c"
-               " LEFT JOIN frontdesk.agents AS a ON a.agent_id" EQ "c.agent_id"
-               " WHERE c.agent_id" EQ "k.agent_id AND c.call_id" EQ "k.call_id OFFSET 0) AS c");
+        &text,
+        ") AS k CROSS JOIN LATERAL (SELECT c.*, a.agent_name FROM frontdesk.calls AS c"
+        " LEFT JOIN frontdesk.agents AS a ON a.agent_id" SQL_EQ "c.agent_id"
+        " WHERE c.agent_id" SQL_EQ "k.agent_id AND c.call_id" SQL_EQ "k.call_id OFFSET 0) AS c");
     appendStringInfoString(&text, order_of(page));
     return text.data;
 }
@@ -191,9 +189,10 @@ static int64 count_calls(const struct page *page, int64 shown)
 {
     static SPIPlanPtr slots[SCOPE_COUNT];
     static const char *const texts[SCOPE_COUNT] = {
-        [SCOPE_AGENT] = "SELECT pg_catalog.count(*) FROM frontdesk.calls WHERE agent_id" EQ "$1",
+        [SCOPE_AGENT] =
+            "SELECT pg_catalog.count(*) FROM frontdesk.calls WHERE agent_id" SQL_EQ "$1",
         [SCOPE_LIST] = "SELECT pg_catalog.count(*) FROM frontdesk.calls"
-                       " WHERE agent_id" EQ "ANY ($1)",
+                       " WHERE agent_id" SQL_EQ "ANY ($1)",
         [SCOPE_ALL] = "SELECT pg_catalog.count(*) FROM frontdesk.calls",
     };
     const Oid types[] = {page->scope == SCOPE_AGENT ? TEXTOID : TEXTARRAYOID};
@@ -262,8 +261,8 @@ static bool agent_is_visible(Datum agent_id, NullableDatum agent_ids)
     static SPIPlanPtr slot;
     static const Oid types[] = {TEXTOID, TEXTARRAYOID};
     SPIPlanPtr plan = kept_plan(&slot,
-                                "SELECT 1 FROM frontdesk.agents WHERE agent_id" EQ "$1"
-                                " AND ($2 IS NULL OR agent_id" EQ "ANY ($2))",
+                                "SELECT 1 FROM frontdesk.agents WHERE agent_id" SQL_EQ "$1"
+                                " AND ($2 IS NULL OR agent_id" SQL_EQ "ANY ($2))",
                                 lengthof(types), types);
     const Datum values[] = {agent_id, agent_ids.value};
     run_plan(plan, values, agent_ids.isnull ? " n" : NULL, true, SPI_OK_SELECT);
@@ -362,12 +361,13 @@ static SPIPlanPtr call_plan(void)
     initStringInfo(&text);
     appendStringInfoString(&text, "SELECT ");
     call_select_list(&text, CALL_COLUMNS);
-    appendStringInfoString(&text, ", a.agent_name, a.status FROM frontdesk.call_home AS h"
-                                  " JOIN frontdesk.calls AS c ON c.agent_id" EQ "h.agent_id"
-                                  " AND c.call_id" EQ "h.call_id"
-                                  " LEFT JOIN frontdesk.agents AS a ON a.agent_id" EQ "h.agent_id"
-                                  " WHERE h.call_id" EQ "$1"
-                                  " AND ($2 IS NULL OR h.agent_id" EQ "ANY ($2))");
+    appendStringInfoString(&text,
+                           ", a.agent_name, a.status FROM frontdesk.call_home AS h"
+                           " JOIN frontdesk.calls AS c ON c.agent_id" SQL_EQ "h.agent_id"
+                           " AND c.call_id" SQL_EQ "h.call_id"
+                           " LEFT JOIN frontdesk.agents AS a ON a.agent_id" SQL_EQ "h.agent_id"
+                           " WHERE h.call_id" SQL_EQ "$1"
+                           " AND ($2 IS NULL OR h.agent_id" SQL_EQ "ANY ($2))");
     return kept_plan(&slot, text.data, lengthof(types), types);
 }
 
