@@ -12,8 +12,8 @@
 extern bool call_store_read(const char *agent_id, const char *call_id, struct call_state *state);
 
 /*
- * Adds the call, or sets it where it `exists`. `visible`: some value changed, not a version only, and
- * with it the time of the last change, which is `now`.
+ * Adds the call, or sets it where it `exists`. `visible`: some value changed, not a version only,
+ * and with it the time of the last change, which is `now`.
  */
 extern void call_store_write(const char *agent_id, const char *call_id,
                              const struct call_state *state, bool exists, bool visible,

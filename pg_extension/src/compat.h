@@ -1,4 +1,6 @@
-/* Every difference between the PostgreSQL versions that are supported, 15 to 18, is settled here. */
+/*
+ * Every difference between the PostgreSQL versions that are supported, 15 to 18, is settled here.
+ */
 #ifndef FRONTDESK_COMPAT_H
 #define FRONTDESK_COMPAT_H
 

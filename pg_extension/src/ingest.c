@@ -350,8 +350,8 @@ static void journal_batch(struct batch *batch)
 /* Step 5: merge. */
 
 /*
- * Merges everything that the journal has of the call, as if it came now. First the versions that were
- * taken from a later delivery are lowered. Says whether a value changed.
+ * Merges everything that the journal has of the call, as if it came now. First the versions that
+ * were taken from a later delivery are lowered. Says whether a value changed.
  */
 static bool merge_journal(const struct call *call, struct call_state *state)
 {

@@ -72,7 +72,9 @@ void journal_revive(const struct observation *seen)
     run_plan(plan, values, NULL, false, SPI_OK_DELETE);
 }
 
-/* The events in SPI's last result, whose first columns are source, sent_ms and body; not yet read. */
+/*
+ * The events in SPI's last result, whose first columns are source, sent_ms and body; not yet read.
+ */
 static struct observation *result_events(int *count)
 {
     struct observation *events = palloc0(sizeof(*events) * (SPI_processed + 1));

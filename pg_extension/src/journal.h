@@ -30,8 +30,8 @@ extern bool journal_resend(const char *home, const struct observation *seen);
 extern void journal_revive(const struct observation *seen);
 
 /*
- * Moves the events of a call that had no agent to the agent's rows and reads them; `count` is set to
- * how many there are.
+ * Moves the events of a call that had no agent to the agent's rows and reads them; `count` is set
+ * to how many there are.
  */
 extern struct observation *journal_adopt(const char *home, const char *call_id, int *count);
 

@@ -32,8 +32,8 @@ static bool needs_escape(unsigned char c)
 }
 
 /*
- * Does any of the eight bytes need an escape? Exact for "none does"; it may also say yes where a byte
- * that does is followed by one that does not, and the caller looks at each byte then.
+ * Does any of the eight bytes need an escape? Exact for "none does"; it may also say yes where a
+ * byte that does is followed by one that does not, and the caller looks at each byte then.
  */
 static bool word_needs_escape(uint64 word)
 {

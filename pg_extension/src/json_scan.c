@@ -31,7 +31,9 @@ static const char *skip_space(const char *at, const char *end)
     return at;
 }
 
-/* The value of the four hexadecimal digits at `s`, of which `len` bytes remain; -1 if they are not. */
+/*
+ * The value of the four hexadecimal digits at `s`, of which `len` bytes remain; -1 if they are not.
+ */
 static int hex4(const char *s, size_t len)
 {
     int value = 0;
@@ -61,9 +63,9 @@ static bool is_low_surrogate(int unit)
 }
 
 /*
- * The code point of the \u escape at `s` (its backslash) and the bytes it takes: 6, or 12 for a pair
- * of surrogates. -1 for what has no place in a text, NUL or half of a pair (6 bytes), and 0 bytes
- * when it is no \u escape at all.
+ * The code point of the \u escape at `s` (its backslash) and the bytes it takes: 6, or 12 for a
+ * pair of surrogates. -1 for what has no place in a text, NUL or half of a pair (6 bytes), and 0
+ * bytes when it is no \u escape at all.
  */
 static int unicode_escape(const char *s, size_t len, size_t *taken)
 {
@@ -81,7 +83,10 @@ static int unicode_escape(const char *s, size_t len, size_t *taken)
     return unit;
 }
 
-/* Length of the well-formed UTF-8 sequence (RFC 3629) at `s` of which `len` bytes remain; 0 if none. */
+/*
+ * Length of the well-formed UTF-8 sequence (RFC 3629) at `s` of which `len` bytes remain; 0 if
+ * none.
+ */
 static size_t utf8_length(const char *s, size_t len)
 {
     const unsigned char *u = (const unsigned char *)s;
@@ -511,7 +516,9 @@ bool json_member(const char *s, size_t len, const char *key, const char **value,
     return found;
 }
 
-/* Decodes what stands at `at` into `out`, at most 4 bytes; says how many bytes it wrote and read. */
+/*
+ * Decodes what stands at `at` into `out`, at most 4 bytes; says how many bytes it wrote and read.
+ */
 static size_t decode_one(const char *at, size_t left, char *out, size_t *taken)
 {
     if (*at != '\\' || left < 2) {

@@ -1,6 +1,7 @@
 /*
- * Strict JSON (RFC 8259) without recursion and without memory: one pass says whether a text is JSON,
- * and the same text is then read where it lies. Pure C: the extension and the server both build it.
+ * Strict JSON (RFC 8259) without recursion and without memory: one pass says whether a text is
+ * JSON, and the same text is then read where it lies. Pure C: the extension and the server both
+ * build it.
  *
  * Everything but json_scan() and json_scrub() expects text that json_scan() has accepted. A "value"
  * is the exact text of one JSON value, without the white space around it.
@@ -41,13 +42,15 @@ struct json_members {
     const char *at, *end;
 };
 
-/* Is `s` one JSON value, of any kind, with nothing but white space around it? Fills `out` always. */
+/*
+ * Is `s` one JSON value, of any kind, with nothing but white space around it? Fills `out` always.
+ */
 bool json_scan(const char *s, size_t len, struct json_scan *out)
     __attribute__((warn_unused_result));
 
 /*
- * Copies the text with everything that made it dirty replaced by U+FFFD (an escape stays an escape).
- * `out` holds JSON_TEXT_MAX(len) bytes; returns how many were written. No NUL is added.
+ * Copies the text with everything that made it dirty replaced by U+FFFD (an escape stays an
+ * escape). `out` holds JSON_TEXT_MAX(len) bytes; returns how many were written. No NUL is added.
  */
 size_t json_scrub(const char *s, size_t len, char *out);
 
@@ -74,9 +77,9 @@ bool json_elements_next(struct json_members *elements, struct json_text *value);
 bool json_member(const char *s, size_t len, const char *key, const char **value, size_t *value_len);
 
 /*
- * The text that a string value stands for, as valid UTF-8 without NUL bytes (U+FFFD in their place).
- * `out` holds JSON_TEXT_MAX(len) bytes, or only len when the text was not dirty; returns how many
- * were written. No NUL is added. A value that is not a string gives nothing.
+ * The text that a string value stands for, as valid UTF-8 without NUL bytes (U+FFFD in their
+ * place). `out` holds JSON_TEXT_MAX(len) bytes, or only len when the text was not dirty; returns
+ * how many were written. No NUL is added. A value that is not a string gives nothing.
  */
 size_t json_string_decode(const char *s, size_t len, char *out);
 

@@ -2,9 +2,9 @@
  * What all observations of one call together say of it.
  *
  * A call is a map from field to (value, version), where every key of details is a field of its own.
- * Of the observations that have a value for a field, the one with the greatest version gives it (see
- * struct version). The maximum does not depend on the order or number of observations, so neither
- * does the call, provided the versions are kept: that is calls.provenance.
+ * Of the observations that have a value for a field, the one with the greatest version gives it
+ * (see struct version). The maximum does not depend on the order or number of observations, so
+ * neither does the call, provided the versions are kept: that is calls.provenance.
  *
  * provenance, format 1, all integers big-endian:
  *   1 byte   format

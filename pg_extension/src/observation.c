@@ -51,7 +51,9 @@ static const struct {
     {"call_analyzed", RANK_ANALYZED},
 };
 
-/* Members of the envelope and of the call that are not details: read elsewhere, or not to be kept. */
+/*
+ * Members of the envelope and of the call that are not details: read elsewhere, or not to be kept.
+ */
 static const char *const envelope_keys[] = {"event", "call", "data", "access_token"};
 static const char *const call_keys[] = {"call_id", "agent_id", "access_token", "call_analysis"};
 
@@ -321,7 +323,9 @@ static int find_field(struct json_text key, enum call_field_place place)
     return -1;
 }
 
-/* Starts a member of the object that is being written: the comma before it, its key and the colon. */
+/*
+ * Starts a member of the object that is being written: the comma before it, its key and the colon.
+ */
 static void append_key(StringInfo out, struct json_text key)
 {
     if (out->len > 0 && out->data[out->len - 1] != '{')
@@ -337,8 +341,8 @@ static void append_member(StringInfo out, struct json_text key, struct json_text
 }
 
 /*
- * transcript_with_tool_calls repeats every utterance of transcript_object with all of its words: the
- * larger half of a call. The words are kept once, in transcript_object.
+ * transcript_with_tool_calls repeats every utterance of transcript_object with all of its words:
+ * the larger half of a call. The words are kept once, in transcript_object.
  */
 static void append_without_words(StringInfo out, struct json_text key, struct json_text utterances)
 {
@@ -528,7 +532,9 @@ static void read_observation(struct reading *reading)
     into->has_call = true;
 }
 
-/* The error being handled, as text for the journal, if it is the data's fault; else raised again. */
+/*
+ * The error being handled, as text for the journal, if it is the data's fault; else raised again.
+ */
 static char *data_error(MemoryContext context)
 {
     ErrorData *error;

@@ -16,8 +16,8 @@
 #define DIGEST_LENGTH 32
 
 /*
- * What decides between two values of one field: the greater version wins, byte by byte. So its parts
- * are the criteria in their order, and all zero, less than any, is "no value".
+ * What decides between two values of one field: the greater version wins, byte by byte. So its
+ * parts are the criteria in their order, and all zero, less than any, is "no value".
  *   class   4 bits: for call_status how final it is, else 2 for a value and 1 for a blank one
  *   rank    4 bits: how complete the event is
  *   sent    64 bits, ms since epoch, big-endian, biased

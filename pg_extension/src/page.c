@@ -2,9 +2,9 @@
  * Pages of calls, as rows and as json, and the single call.
  *
  * A page is cut in two steps. The index alone says which calls are on it, however far in; only then
- * are those rows read. So there is one plan for each sort, direction and scope, its ORDER BY spelled
- * out as the index has it: a CASE in it, or "$1 IS NULL OR", would lose the index. Nothing that a
- * caller said is ever part of a plan's text.
+ * are those rows read. So there is one plan for each sort, direction and scope, its ORDER BY
+ * spelled out as the index has it: a CASE in it, or "$1 IS NULL OR", would lose the index. Nothing
+ * that a caller said is ever part of a plan's text.
  *
  * All functions are STABLE and read through SPI read-only: the page and its total come from one
  * snapshot, the calling query's.
@@ -117,9 +117,9 @@ static const char *order_of(const struct page *page)
 }
 
 /*
- * The keys of a page, with nothing in them that is not in the sort's index. Over several agents each
- * gives its own first rows from its own stretch of the index, and the page is cut from those: as many
- * keys are looked at as the page's end is deep, for each agent.
+ * The keys of a page, with nothing in them that is not in the sort's index. Over several agents
+ * each gives its own first rows from its own stretch of the index, and the page is cut from those:
+ * as many keys are looked at as the page's end is deep, for each agent.
  */
 static void append_keys(StringInfo out, const struct page *page)
 {

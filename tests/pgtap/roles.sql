@@ -20,7 +20,7 @@ SELECT ok(NOT rolsuper AND NOT rolcreaterole AND NOT rolcreatedb AND rolcanlogin
 FROM pg_roles WHERE rolname IN ('frontdesk_server', 'frontdesk_analyst') ORDER BY rolname;
 SELECT is(
     (SELECT setconfig FROM pg_db_role_setting
-     WHERE setrole = 'frontdesk_analyst'::regrole AND setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())),
+     WHERE setrole = 'frontdesk_analyst'::regrole AND setdatabase = 0),
     ARRAY['default_transaction_read_only=on'], 'the analyst''s transactions are read-only unless it says otherwise');
 
 SET LOCAL ROLE frontdesk_analyst;
