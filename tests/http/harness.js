@@ -144,6 +144,14 @@ export const startCluster = () => new Cluster().start();
 
 // ---- the binary ----
 
+// A failed test leaves its server running. Nothing of it may keep the test's process from ending,
+// which is what ends the server; whoever waits for one of these holds a deadline's timer.
+function letGo(child) {
+  child.unref();
+  for (const stream of [child.stdin, child.stdout, child.stderr]) stream?.unref();
+  return child;
+}
+
 function tryKill(pid, signal) {
   try {
     process.kill(pid, signal);
@@ -162,7 +170,7 @@ export const settings = (cluster, more = {}) => ({
 
 /** Runs the binary to its end: {code, stdout, stderr}. */
 export function frontdesk(args, env, { cwd = scratch(), input, deadlineMs = 60_000, onStart } = {}) {
-  const child = spawn(BIN, args, { cwd, env, stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = letGo(spawn(BIN, args, { cwd, env, stdio: ['pipe', 'pipe', 'pipe'] }));
   const kill = () => child.kill('SIGKILL');
   leftovers.add(kill);
   const out = { stdout: '', stderr: '' };
@@ -188,7 +196,7 @@ export async function migrate(cluster) {
 class Server {
   constructor(env) {
     this.output = '';
-    this.child = spawn(BIN, ['serve'], { cwd: scratch(), env, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.child = letGo(spawn(BIN, ['serve'], { cwd: scratch(), env, stdio: ['ignore', 'pipe', 'pipe'] }));
     for (const stream of [this.child.stdout, this.child.stderr])
       stream.setEncoding('utf8').on('data', (text) => (this.output += text));
     this.end = () => this.child.kill('SIGKILL');
@@ -319,6 +327,7 @@ export class Raw {
     this.isClosed = false;
     this.socket = net.connect({ host: '127.0.0.1', port, allowHalfOpen: false });
     this.socket.setNoDelay(true);
+    this.socket.unref(); // as with children: a test that fails does not close it
     this.socket.on('data', (chunk) => (this.bytes = Buffer.concat([this.bytes, chunk])));
     this.socket.on('close', () => (this.isClosed = true));
     this.socket.on('error', () => (this.isClosed = true)); // a reset is a way of closing

@@ -150,7 +150,7 @@ async function receiver(decide) {
       res.writeHead(verdict, verdict === 301 ? { Location: '/elsewhere' } : {}).end('{"error":true,"message":"told so"}');
     });
   });
-  listener.listen(0, '127.0.0.1');
+  listener.listen(0, '127.0.0.1').unref();
   await once(listener, 'listening');
   seen.url = `http://127.0.0.1:${listener.address().port}${WEBHOOK}`;
   seen.close = () => { listener.close(); listener.closeAllConnections(); };
