@@ -10,11 +10,11 @@ enum { MAX_LINES = 256, MAX_TEXT = 512, TOOL_LINE_NONE = -1 };
 struct scene {
     const char *topic;
     const char *lines[16];
-    int small_talk_at; /* further questions go in before this line */
-    const char *tool;  /* used before the line `tool_at` */
-    int tool_at;       /* TOOL_LINE_NONE: never */
+    const char *tool; /* used before the line `tool_at` */
     const char *summary;
     const char *sentiment;
+    int small_talk_at; /* further questions go in before this line */
+    int tool_at;       /* TOOL_LINE_NONE: never */
     bool successful;
 };
 
@@ -212,7 +212,10 @@ static size_t lay_out(struct prng *prng, const struct scene *scene, enum dialogu
             *tool_before = count;
         lines[count++] = scene->lines[i];
     }
-    return kind == DIALOGUE_BROKEN ? 2 + (size_t)prng_between(prng, 0, (int64_t)count / 2) : count;
+    if (kind != DIALOGUE_BROKEN)
+        return count;
+    size_t heard = 2 + (size_t)prng_between(prng, 0, (int64_t)count / 2);
+    return heard < count ? heard : count;
 }
 
 static bool use_tool(struct arena *arena, struct prng *prng, const struct cast *cast,

@@ -219,7 +219,7 @@ enum { MAX_LATENCIES = 64 };
 static void put_latency(struct buf *out, const char *key, struct prng *prng, size_t turns,
                         int64_t typical)
 {
-    int64_t values[MAX_LATENCIES], sorted[MAX_LATENCIES];
+    int64_t values[MAX_LATENCIES] = {0}, sorted[MAX_LATENCIES] = {0};
     static const struct {
         const char *name;
         size_t percent;
@@ -227,8 +227,7 @@ static void put_latency(struct buf *out, const char *key, struct prng *prng, siz
                        {"p99", 99}, {"max", 100}, {"min", 0}};
     size_t count = turns < MAX_LATENCIES ? turns : MAX_LATENCIES;
     for (size_t i = 0; i < count; i++)
-        values[i] = prng_between(prng, typical / 2, typical * 2);
-    memcpy(sorted, values, count * sizeof sorted[0]);
+        sorted[i] = values[i] = prng_between(prng, typical / 2, typical * 2);
     qsort(sorted, count, sizeof sorted[0], compare_ints);
 
     put_open(out, key, "{");

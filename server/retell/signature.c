@@ -122,16 +122,14 @@ enum err signature_sign(const char *key, const void *body, size_t len, int64_t m
 {
     if (key[0] == '\0' || ms <= 0 || ms > max_ms)
         return ERR_INVALID;
-    int n = snprintf(out, SIGNATURE_SIZE, "v=%lld", (long long)ms);
+    int n = snprintf(out, SIGNATURE_SIZE, "v=%lld,d=", (long long)ms);
     unsigned char digest[DIGEST_SIZE];
     EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-    bool good = mac && hmac(mac, key, body, len, out + 2, (size_t)n - 2, digest);
+    bool good = mac && hmac(mac, key, body, len, out + 2, (size_t)n - 5, digest);
     EVP_MAC_free(mac);
     if (!good)
         return ERR_INTERNAL;
     char *hex = out + n;
-    memcpy(hex, ",d=", 3);
-    hex += 3;
     for (size_t i = 0; i < DIGEST_SIZE; i++, hex += 2)
         (void)snprintf(hex, 3, "%02x", digest[i]);
     return ERR_OK;

@@ -72,9 +72,8 @@ static void a_missing_or_empty_header_is_missing(void **state)
 {
     (void)state;
     int64_t sent_ms = -1;
-    assert_int_equal(
-        signature_verify(NULL, 0, BODY, strlen(BODY), &test_keys, golden_ms, &sent_ms),
-        SIGNATURE_MISSING);
+    assert_int_equal(signature_verify(NULL, 0, BODY, strlen(BODY), &test_keys, golden_ms, &sent_ms),
+                     SIGNATURE_MISSING);
     assert_int_equal(check(""), SIGNATURE_MISSING);
 }
 
@@ -117,9 +116,9 @@ static void anything_of_another_form_is_malformed(void **state)
             fail_msg("not refused as malformed: \"%s\"", headers[i]);
     int64_t sent_ms = -1;
     static const char with_nul[] = "v=1700000000000\0d=" DIGEST;
-    assert_int_equal(verify(with_nul, sizeof with_nul - 1, BODY, strlen(BODY), &test_keys,
-                            golden_ms, &sent_ms),
-                     SIGNATURE_MALFORMED);
+    assert_int_equal(
+        verify(with_nul, sizeof with_nul - 1, BODY, strlen(BODY), &test_keys, golden_ms, &sent_ms),
+        SIGNATURE_MALFORMED);
 }
 
 static void every_shorter_header_is_refused_without_reading_past_it(void **state)
@@ -127,9 +126,8 @@ static void every_shorter_header_is_refused_without_reading_past_it(void **state
     (void)state;
     int64_t sent_ms = -1;
     for (size_t len = 0; len < strlen(GOLDEN); len++)
-        assert_int_equal(
-            verify(GOLDEN, len, BODY, strlen(BODY), &test_keys, golden_ms, &sent_ms),
-            len ? SIGNATURE_MALFORMED : SIGNATURE_MISSING);
+        assert_int_equal(verify(GOLDEN, len, BODY, strlen(BODY), &test_keys, golden_ms, &sent_ms),
+                         len ? SIGNATURE_MALFORMED : SIGNATURE_MISSING);
 }
 
 static void the_window_is_five_minutes_both_ways_and_inclusive(void **state)
@@ -171,9 +169,9 @@ static void every_changed_byte_of_the_body_is_wrong(void **state)
         char body[] = BODY;
         body[i] ^= 1;
         int64_t sent_ms = -1;
-        assert_int_equal(verify(GOLDEN, strlen(GOLDEN), body, strlen(body), &test_keys, golden_ms,
-                                &sent_ms),
-                         SIGNATURE_WRONG);
+        assert_int_equal(
+            verify(GOLDEN, strlen(GOLDEN), body, strlen(body), &test_keys, golden_ms, &sent_ms),
+            SIGNATURE_WRONG);
     }
 }
 
@@ -190,9 +188,9 @@ static void digits_moved_between_body_and_time_are_refused(void **state)
     int64_t sent_ms = -1;
     static const char longer[] = BODY "1";
     static const char header[] = "v=700000000000,d=" DIGEST;
-    assert_int_equal(verify(header, strlen(header), longer, strlen(longer), &test_keys, golden_ms,
-                            &sent_ms),
-                     SIGNATURE_STALE);
+    assert_int_equal(
+        verify(header, strlen(header), longer, strlen(longer), &test_keys, golden_ms, &sent_ms),
+        SIGNATURE_STALE);
 }
 
 /* HMAC-SHA256("key_test", BODY): what who has not read the documentation would compute. */
@@ -202,10 +200,9 @@ static void an_hmac_of_the_body_alone_is_wrong(void **state)
     char out[SIGNATURE_SIZE];
     assert_int_equal(signature_sign("key_test", BODY "x", strlen(BODY), golden_ms, out), ERR_OK);
     assert_string_equal(out, GOLDEN); /* the length counts, not a NUL */
-    assert_int_equal(
-        check("v=1700000000000,d="
-              "37df79f53da3f3f88f4ac9f2e2b6ac4c64ca5d4f3f3a4f2b9db1d6db1de5d3a2"),
-        SIGNATURE_WRONG);
+    assert_int_equal(check("v=1700000000000,d="
+                           "37df79f53da3f3f88f4ac9f2e2b6ac4c64ca5d4f3f3a4f2b9db1d6db1de5d3a2"),
+                     SIGNATURE_WRONG);
 }
 
 static void any_key_of_the_list_will_do(void **state)
@@ -252,8 +249,8 @@ static void signs_and_verifies_any_bytes(void **state)
     int64_t sent_ms = -1;
     for (size_t len = 0; len <= sizeof bytes; len++) {
         assert_int_equal(signature_sign("key_test", bytes, len, golden_ms, out), ERR_OK);
-        assert_int_equal(
-            verify(out, strlen(out), bytes, len, &test_keys, golden_ms, &sent_ms), SIGNATURE_OK);
+        assert_int_equal(verify(out, strlen(out), bytes, len, &test_keys, golden_ms, &sent_ms),
+                         SIGNATURE_OK);
     }
 }
 
