@@ -104,7 +104,7 @@ static struct gate_verdict check_framing(const struct request *req)
 struct gate_verdict gate_check(const struct request *req)
 {
     if (strcmp(req->http_version, "1.1") != 0 && strcmp(req->http_version, "1.0") != 0)
-        return refuse(505, "http_version", "Speak HTTP/1.1 or HTTP/1.0.");
+        return refuse(505, "http_version_not_supported", "Speak HTTP/1.1 or HTTP/1.0.");
     if (strlen(req->target) > GATE_MAX_TARGET)
         return refuse(414, "uri_too_long", "The address is longer than 8192 bytes.");
     if (!is_target(req->target))

@@ -246,8 +246,8 @@ static struct exchange exchange_of(struct mg_connection *conn)
 /*
  * Did civetweb see every header? It stops, silently, at the first line that it dislikes, and lets
  * spaces stand before a colon; what follows would be lost here and obeyed by a proxy in front. It
- * parses in place and writes a NUL over each character that ends something, so what lies between
- * the pieces tells: CRLF after the request line and each value, an empty line after the last.
+ * parses in place and writes a NUL over each character that ends something (a line's CR and LF, a
+ * name's colon, the head's last LF), so what lies between the pieces tells what it skipped.
  */
 static bool headers_are_whole(const struct mg_request_info *info)
 {
@@ -261,16 +261,18 @@ static bool headers_are_whole(const struct mg_request_info *info)
         if (end[1] != '\0')
             return false;
     }
-    return info->num_headers == 0 ? memcmp(end, "\0\0\0\0", 4) == 0
-                                  : memcmp(end + 2, "\r\n", 2) == 0;
+    return info->num_headers == 0 ? memcmp(end, "\0\0\0", 4) == 0
+                                  : memcmp(end, "\0\0\r", 4) == 0;
 }
 
+/* civetweb stops at REQUEST_MAX_HEADERS, which the gate refuses by their number. */
 static struct gate_verdict check_framing(const struct exchange *x)
 {
-    if (headers_are_whole(mg_get_request_info(x->conn)))
+    if (x->req.header_count >= REQUEST_MAX_HEADERS ||
+        headers_are_whole(mg_get_request_info(x->conn)))
         return gate_check(&x->req);
     return (struct gate_verdict){.status = 400,
-                                 .code = "bad_request",
+                                 .code = "bad_header",
                                  .message = "A header line is not well-formed."};
 }
 
@@ -313,9 +315,9 @@ static const struct {
     {400, 400, "bad_request", "This is not a well-formed HTTP request."},
     {408, 408, "request_timeout", "The request did not arrive in time."},
     {411, 400, "bad_request", "The Content-Length is not a plain number."},
-    {413, 431, "headers_too_large", "The request line and headers are larger than 32 KB."},
+    {413, 431, "headers_too_large", "The request line and headers are larger than 128 KB."},
     {414, 414, "uri_too_long", "The address is longer than this server takes."},
-    {431, 431, "headers_too_large", "The request line and headers are larger than 32 KB."},
+    {431, 431, "headers_too_large", "The request line and headers are larger than 128 KB."},
     {505, 505, "http_version_not_supported", "Use HTTP/1.0 or HTTP/1.1."},
     {503, 503, "service_unavailable", "The server is busy; try again."},
 };
@@ -413,7 +415,7 @@ static bool start_civetweb(struct listener *listener, struct buf *errors)
         "keep_alive_timeout_ms", "15000",
         "request_timeout_ms", "10000",
         "tcp_nodelay", "1",
-        "max_request_size", "32768",
+        "max_request_size", "131072", /* beyond the gate's own limits, so that it can name them */
         "decode_url", "no",
         "enable_directory_listing", "no",
         "access_control_allow_methods", "",
