@@ -71,8 +71,7 @@ static const struct command {
      "Applies the migrations that the database lacks, as the role of MIGRATION_DATABASE_URL (else\n"
      "DATABASE_URL). Running it twice is safe. --status lists all of them and changes nothing.\n"},
     {"trigger", trigger_main, true, "make sample calls and post their signed webhooks", NULL},
-    {"version", run_version, false, "print the version",
-     "usage: frontdesk version\n"},
+    {"version", run_version, false, "print the version", "usage: frontdesk version\n"},
 };
 
 static int usage(FILE *out, int status)

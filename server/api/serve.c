@@ -68,7 +68,9 @@ static bool schema_is_known(struct server *server, struct buf *errors)
         state = SCHEMA_UNKNOWN;
     } else if (err) {
         log_warn(server->log, "the database is away; starting without it",
-                 LOG_STR("detail", message ? message : conn ? db_conn_error(conn) : ""));
+                 LOG_STR("detail", message ? message
+                                   : conn  ? db_conn_error(conn)
+                                           : ""));
         state = SCHEMA_FITS;
     }
     if (state != SCHEMA_FITS && reasons.data)

@@ -23,9 +23,8 @@ static bool check_signature(struct app *app, const struct request *req, struct r
     const struct config_list *list = &app->config->retell_webhook_keys;
     const struct signature_keys keys = {.keys = list->items, .count = list->count};
     const char *header = request_header(req, SIGNATURE_HEADER);
-    enum signature_result result =
-        signature_verify(header, header ? strlen(header) : 0, req->body, req->body_len, &keys,
-                         clock_wall_ms(), sent_ms);
+    enum signature_result result = signature_verify(header, header ? strlen(header) : 0, req->body,
+                                                    req->body_len, &keys, clock_wall_ms(), sent_ms);
     if (result == SIGNATURE_OK && request_header_count(req, SIGNATURE_HEADER) > 1)
         result = SIGNATURE_MALFORMED;
     if (result == SIGNATURE_OK)

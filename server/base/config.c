@@ -81,8 +81,7 @@ static char *trim(char *s)
     return s;
 }
 
-static bool parse_env_line(struct config_source *source, char *line, int number,
-                           struct buf *errors)
+static bool parse_env_line(struct config_source *source, char *line, int number, struct buf *errors)
 {
     line = trim(line);
     if (!*line || *line == '#')
@@ -309,8 +308,9 @@ static void apply(const struct setting *s, struct config *config, const char *va
     case SECRET:
         *(const char **)field = value;
         if (strlen(value) < MIN_SECRET)
-            buf_printf(errors, "%s: needs at least %d characters; make one with: openssl rand -hex "
-                               "32\n",
+            buf_printf(errors,
+                       "%s: needs at least %d characters; make one with: openssl rand -hex "
+                       "32\n",
                        s->name, MIN_SECRET);
         break;
     case LIST:

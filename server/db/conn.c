@@ -124,8 +124,8 @@ static bool refused_for_good(const char *message)
 enum err db_conn_open(const char *url, const char *name, const char *options, int64_t deadline,
                       struct db_conn **out, char **message)
 {
-    const char *keys[] = {"dbname", "fallback_application_name", "options", "client_encoding",
-                          "tcp_user_timeout", NULL};
+    const char *keys[] = {"dbname",          "fallback_application_name", "options",
+                          "client_encoding", "tcp_user_timeout",          NULL};
     const char *values[] = {url, name, options, "UTF8", "10000", NULL};
     enum err err = ERR_NOMEM;
 
@@ -170,8 +170,8 @@ static enum err flush(struct db_conn *conn, int64_t deadline)
         int left = PQflush(conn->pg);
         if (left == 0)
             return ERR_OK;
-        enum err err = left < 0 ? ERR_UNAVAILABLE
-                                : wait_socket(conn->pg, POLLIN | POLLOUT, deadline);
+        enum err err =
+            left < 0 ? ERR_UNAVAILABLE : wait_socket(conn->pg, POLLIN | POLLOUT, deadline);
         if (err)
             return err;
         if (!PQconsumeInput(conn->pg))
@@ -236,15 +236,15 @@ static enum err prepare(struct db_conn *conn, enum statement statement, int64_t 
     PGresult *pg = NULL;
     if (conn->prepared[statement])
         return ERR_OK;
-    enum err err = complete(conn, PQsendPrepare(conn->pg, text->name, text->sql, 0, NULL),
-                            deadline, &pg);
+    enum err err =
+        complete(conn, PQsendPrepare(conn->pg, text->name, text->sql, 0, NULL), deadline, &pg);
     PQclear(pg);
     conn->prepared[statement] = !err;
     return err;
 }
 
-enum err db_conn_exec(struct db_conn *conn, enum statement statement,
-                      const struct db_param *params, int64_t deadline, struct db_result **result)
+enum err db_conn_exec(struct db_conn *conn, enum statement statement, const struct db_param *params,
+                      int64_t deadline, struct db_result **result)
 {
     const char *values[MAX_PARAMS];
     int lengths[MAX_PARAMS], formats[MAX_PARAMS];
@@ -262,10 +262,9 @@ enum err db_conn_exec(struct db_conn *conn, enum statement statement,
     enum err err = prepare(conn, statement, deadline);
     if (err)
         return err;
-    err = complete(conn,
-                   PQsendQueryPrepared(conn->pg, text->name, text->params, values, lengths,
-                                       formats, 0),
-                   deadline, &pg);
+    err = complete(
+        conn, PQsendQueryPrepared(conn->pg, text->name, text->params, values, lengths, formats, 0),
+        deadline, &pg);
     if (err)
         return err;
     *result = malloc(sizeof **result);

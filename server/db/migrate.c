@@ -214,8 +214,7 @@ static enum err record(struct db_conn *conn, const struct migration_file *file, 
     if (!err && version.failed)
         err = ERR_NOMEM;
     if (!err) {
-        const struct db_param params[] = {db_text(version.data), db_text(file->name),
-                                          db_text(sum)};
+        const struct db_param params[] = {db_text(version.data), db_text(file->name), db_text(sum)};
         err = exec(conn, STATEMENT_MIGRATIONS_RECORD, params, from_now(STEP_MS), said);
     }
     buf_free(&version);
@@ -245,8 +244,7 @@ static enum err apply_pending(struct db_conn *conn, struct buf *said)
     struct db_result *applied = NULL;
     struct buf reasons = {0};
     enum schema_state state = SCHEMA_UNKNOWN;
-    enum err err =
-        exec(conn, STATEMENT_MIGRATIONS_CREATE_TABLE, NULL, from_now(STEP_MS), said);
+    enum err err = exec(conn, STATEMENT_MIGRATIONS_CREATE_TABLE, NULL, from_now(STEP_MS), said);
     if (!err)
         err = read_applied(conn, from_now(STEP_MS), &applied);
     if (!err)

@@ -21,11 +21,11 @@ struct db_pool {
     pthread_mutex_t lock;
     pthread_cond_t keeper_wakes;
     pthread_t keeper;
-    struct db_conn **idle; /* a stack: the warmest first */
+    struct db_conn **idle;     /* a stack: the warmest first */
     unsigned idle_count, open; /* open counts idle and taken ones */
     struct waiter *first, **last;
     unsigned waiting;
-    bool away;     /* the last attempt to connect failed */
+    bool away; /* the last attempt to connect failed */
     bool stopping;
 };
 

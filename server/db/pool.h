@@ -19,9 +19,9 @@ struct db_pool;
 
 struct db_pool_options {
     const char *url;
-    const char *name;    /* application_name, and the pool's name in the log */
-    const char *options; /* libpq's options */
-    unsigned size;       /* connections, at most */
+    const char *name;     /* application_name, and the pool's name in the log */
+    const char *options;  /* libpq's options */
+    unsigned size;        /* connections, at most */
     unsigned max_waiting; /* takers that may wait; one more gets ERR_BUSY */
     const struct log *log;
 };

@@ -73,7 +73,8 @@ static struct gate_verdict check_headers(const struct request *req)
         const struct header *h = &req->headers[i];
         bytes += strlen(h->name) + strlen(h->value);
         if (!is_token(h->name))
-            return refuse(400, "bad_header", "A header's name has characters that are not allowed.");
+            return refuse(400, "bad_header",
+                          "A header's name has characters that are not allowed.");
         if (!is_field_value(h->value))
             return refuse(400, "bad_header", "A header's value has control characters.");
     }

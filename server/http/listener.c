@@ -135,7 +135,7 @@ static enum err read_body(void *conn, struct request *req, int64_t length)
     if (fd >= 0 && !body_clock_end(x->listener->body_clock, &reading) && err)
         err = ERR_TIMEOUT;
     if (err == ERR_CLOSED && clock_mono_ms() - since >= BODY_DEADLINE_MS)
-        err = ERR_TIMEOUT; /* civetweb's own, for a client that was silent all along */
+        err = ERR_TIMEOUT;    /* civetweb's own, for a client that was silent all along */
     buf_add(&x->body, "", 0); /* NUL-terminated even when empty */
     if (!err && x->body.failed)
         err = ERR_NOMEM;
@@ -196,8 +196,7 @@ static void log_request(const struct exchange *x, size_t bytes)
               LOG_FIELDS(LOG_STR("id", req->id), LOG_STR("method", req->method_name),
                          LOG_STR("path", req->path), LOG_INT("status", x->res.status),
                          LOG_INT("ms", clock_mono_ms() - req->started_ms),
-                         LOG_INT("bytes", (int64_t)bytes),
-                         LOG_STR("remote", req->remote_address)));
+                         LOG_INT("bytes", (int64_t)bytes), LOG_STR("remote", req->remote_address)));
 }
 
 /* Everything after the answer is filled: one write, one log line, all memory freed. */
@@ -238,9 +237,8 @@ static void leave(struct listener *listener)
 static struct exchange exchange_of(struct mg_connection *conn)
 {
     struct listener *listener = mg_get_user_data(mg_get_context(conn));
-    return (struct exchange){.listener = listener,
-                             .conn = conn,
-                             .res.show_stack = !listener->options.production};
+    return (struct exchange){
+        .listener = listener, .conn = conn, .res.show_stack = !listener->options.production};
 }
 
 /*
@@ -261,8 +259,7 @@ static bool headers_are_whole(const struct mg_request_info *info)
         if (end[1] != '\0')
             return false;
     }
-    return info->num_headers == 0 ? memcmp(end, "\0\0\0", 4) == 0
-                                  : memcmp(end, "\0\0\r", 4) == 0;
+    return info->num_headers == 0 ? memcmp(end, "\0\0\0", 4) == 0 : memcmp(end, "\0\0\r", 4) == 0;
 }
 
 /* civetweb stops at REQUEST_MAX_HEADERS, which the gate refuses by their number. */
@@ -271,9 +268,8 @@ static struct gate_verdict check_framing(const struct exchange *x)
     if (x->req.header_count >= REQUEST_MAX_HEADERS ||
         headers_are_whole(mg_get_request_info(x->conn)))
         return gate_check(&x->req);
-    return (struct gate_verdict){.status = 400,
-                                 .code = "bad_header",
-                                 .message = "A header line is not well-formed."};
+    return (struct gate_verdict){
+        .status = 400, .code = "bad_header", .message = "A header line is not well-formed."};
 }
 
 /* civetweb's hook that comes before all of its own handling. */
@@ -407,20 +403,34 @@ static bool start_civetweb(struct listener *listener, struct buf *errors)
                    (int)listener->options.port);
     (void)snprintf(threads, sizeof threads, "%u", listener->options.threads);
     const char *options[] = {
-        "listening_ports", ports,
-        "num_threads", threads,
-        "connection_queue", "1024",
-        "listen_backlog", "1024",
-        "enable_keep_alive", "yes",
-        "keep_alive_timeout_ms", "15000",
-        "request_timeout_ms", "10000",
-        "tcp_nodelay", "1",
-        "max_request_size", "131072", /* beyond the gate's own limits, so that it can name them */
-        "decode_url", "no",
-        "enable_directory_listing", "no",
-        "access_control_allow_methods", "",
-        "access_control_allow_origin", "",
-        "enable_auth_domain_check", "no", /* targets in absolute form, whatever our name is */
+        "listening_ports",
+        ports,
+        "num_threads",
+        threads,
+        "connection_queue",
+        "1024",
+        "listen_backlog",
+        "1024",
+        "enable_keep_alive",
+        "yes",
+        "keep_alive_timeout_ms",
+        "15000",
+        "request_timeout_ms",
+        "10000",
+        "tcp_nodelay",
+        "1",
+        "max_request_size",
+        "131072", /* beyond the gate's own limits, so that it can name them */
+        "decode_url",
+        "no",
+        "enable_directory_listing",
+        "no",
+        "access_control_allow_methods",
+        "",
+        "access_control_allow_origin",
+        "",
+        "enable_auth_domain_check",
+        "no", /* targets in absolute form, whatever our name is */
         NULL,
     };
     const struct mg_callbacks callbacks = {.begin_request = begin_request,

@@ -7,8 +7,8 @@
 #include <strings.h>
 
 static const char *const names[] = {
-    [METHOD_GET] = "GET", [METHOD_HEAD] = "HEAD",       [METHOD_POST] = "POST",
-    [METHOD_PUT] = "PUT", [METHOD_DELETE] = "DELETE",   [METHOD_OPTIONS] = "OPTIONS",
+    [METHOD_GET] = "GET", [METHOD_HEAD] = "HEAD",     [METHOD_POST] = "POST",
+    [METHOD_PUT] = "PUT", [METHOD_DELETE] = "DELETE", [METHOD_OPTIONS] = "OPTIONS",
 };
 
 enum method method_from_name(const char *name)
@@ -42,7 +42,8 @@ unsigned request_header_count(const struct request *req, const char *name)
 
 static bool good_id(const char *id)
 {
-    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+    static const char allowed[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
     size_t len = strlen(id);
     return len >= 1 && len < REQUEST_ID_SIZE && strspn(id, allowed) == len;
 }

@@ -13,8 +13,15 @@
 
 enum { REQUEST_MAX_PARAMS = 4, REQUEST_MAX_HEADERS = 64, REQUEST_ID_SIZE = 65 };
 
-enum method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_PUT, METHOD_DELETE, METHOD_OPTIONS,
-              METHOD_OTHER };
+enum method {
+    METHOD_GET,
+    METHOD_HEAD,
+    METHOD_POST,
+    METHOD_PUT,
+    METHOD_DELETE,
+    METHOD_OPTIONS,
+    METHOD_OTHER
+};
 
 struct header {
     const char *name, *value;
@@ -34,7 +41,7 @@ struct request {
     char id[REQUEST_ID_SIZE];
     const char *body; /* of body_len bytes and a NUL; NULL unless the route takes one */
     size_t body_len;
-    int64_t started_ms;        /* clock_mono_ms() when its headers were complete */
+    int64_t started_ms;          /* clock_mono_ms() when its headers were complete */
     const struct caller *caller; /* who asks, on routes that need to know */
     struct arena *arena;
 };

@@ -83,7 +83,8 @@ static bool take_body(const struct router *router, const struct route *route, st
         break;
     default:
         response_header(res, "Retry-After", "1");
-        response_error(res, req, 503, "service_unavailable", "The server is short of memory; try again.");
+        response_error(res, req, 503, "service_unavailable",
+                       "The server is short of memory; try again.");
     }
     res->close = true;
     return false;
