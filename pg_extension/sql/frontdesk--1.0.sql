@@ -143,20 +143,17 @@ DO $$
 DECLARE
     owner pg_catalog.name := (SELECT pg_catalog.pg_get_userbyid(nspowner) FROM pg_catalog.pg_namespace
                               WHERE nspname OPERATOR(pg_catalog.=) 'frontdesk');
-    signature pg_catalog.regprocedure;
+    function pg_catalog.regprocedure;
 BEGIN
-    FOREACH signature IN ARRAY ARRAY[
-        'frontdesk.extension_version()',
-        'frontdesk.ingest(bytea[], text[], bigint[])',
-        'frontdesk.call_history(text, text, text, integer, bigint)',
-        'frontdesk.call_history_json(text, text[], text, text, integer, bigint)',
-        'frontdesk.calls_json(text[], text, text, integer, bigint)',
-        'frontdesk.call_json(text, text[])',
-        'frontdesk.agents_json(text[], text, text, integer, bigint)',
-        'frontdesk.agent_json(text, text[])'
-    ]::pg_catalog.regprocedure[] LOOP
-        EXECUTE pg_catalog.format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', signature);
-        EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION %s TO %I WITH GRANT OPTION', signature, owner);
+    FOR function IN
+        SELECT d.objid FROM pg_catalog.pg_depend AS d
+        JOIN pg_catalog.pg_extension AS e ON e.oid OPERATOR(pg_catalog.=) d.refobjid
+        WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
+          AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass
+          AND d.deptype OPERATOR(pg_catalog.=) 'e' AND e.extname OPERATOR(pg_catalog.=) 'frontdesk'
+    LOOP
+        EXECUTE pg_catalog.format('REVOKE ALL ON ROUTINE %s FROM PUBLIC', function);
+        EXECUTE pg_catalog.format('GRANT EXECUTE ON ROUTINE %s TO %I WITH GRANT OPTION', function, owner);
     END LOOP;
 END
 $$;
