@@ -1,6 +1,8 @@
 #include "base/clock.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 static int64_t read_ms(clockid_t id)
 {
@@ -26,10 +28,108 @@ struct timespec clock_mono_timespec(int64_t mono_ms)
 
 void clock_iso(int64_t wall_ms, char out[CLOCK_ISO_SIZE])
 {
-    time_t seconds = (time_t)(wall_ms / 1000);
+    int ms = (int)((wall_ms % 1000 + 1000) % 1000);
+    time_t seconds = (time_t)((wall_ms - ms) / 1000);
     struct tm tm;
     char date[24];
     if (!gmtime_r(&seconds, &tm) || !strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &tm))
         date[0] = '\0';
-    (void)snprintf(out, CLOCK_ISO_SIZE, "%s.%03dZ", date, (int)(wall_ms % 1000));
+    (void)snprintf(out, CLOCK_ISO_SIZE, "%s.%03dZ", date, ms);
+}
+
+/* Takes exactly `count` digits and moves on; false when they are not there. */
+static bool take_digits(const char **at, int count, int *out)
+{
+    int value = 0;
+    for (int i = 0; i < count; i++) {
+        char c = (*at)[i];
+        if (c < '0' || c > '9')
+            return false;
+        value = value * 10 + (c - '0');
+    }
+    *at += count;
+    *out = value;
+    return true;
+}
+
+static bool take_char(const char **at, const char *any_of)
+{
+    if (!**at || !strchr(any_of, **at))
+        return false;
+    (*at)++;
+    return true;
+}
+
+/* "YYYY-MM-DD"; the calendar is asked by whoever adds it all up. */
+static bool take_date(const char **at, struct tm *tm)
+{
+    if (!take_digits(at, 4, &tm->tm_year) || !take_char(at, "-") ||
+        !take_digits(at, 2, &tm->tm_mon) || !take_char(at, "-") ||
+        !take_digits(at, 2, &tm->tm_mday))
+        return false;
+    tm->tm_year -= 1900;
+    tm->tm_mon -= 1;
+    return true;
+}
+
+/* "HH:MM[:SS[.fraction]]"; what is finer than a millisecond is cut off. */
+static bool take_clock(const char **at, struct tm *tm, int *ms)
+{
+    if (!take_digits(at, 2, &tm->tm_hour) || !take_char(at, ":") ||
+        !take_digits(at, 2, &tm->tm_min))
+        return false;
+    if (tm->tm_hour > 23 || tm->tm_min > 59)
+        return false;
+    if (!take_char(at, ":"))
+        return true;
+    if (!take_digits(at, 2, &tm->tm_sec) || tm->tm_sec > 59)
+        return false;
+    if (!take_char(at, ".,"))
+        return true;
+    int digit = 0;
+    int count = 0;
+    for (int scale = 100; count < 9 && take_digits(at, 1, &digit); count++, scale /= 10)
+        *ms += digit * scale;
+    return count > 0;
+}
+
+/* "Z", "+HH:MM" or "+HHMM": minutes east of Greenwich. */
+static bool take_zone(const char **at, int *minutes)
+{
+    int hours = 0;
+    *minutes = 0;
+    if (take_char(at, "Zz"))
+        return true;
+    int sign = **at == '-' ? -1 : 1;
+    if (!take_char(at, "+- ") || !take_digits(at, 2, &hours))
+        return false;
+    (void)take_char(at, ":");
+    if (!take_digits(at, 2, minutes) || hours > 23 || *minutes > 59)
+        return false;
+    *minutes = sign * (hours * 60 + *minutes);
+    return true;
+}
+
+bool clock_parse(const char *text, int64_t *wall_ms)
+{
+    struct tm tm = {0};
+    int ms = 0;
+    int zone = 0;
+    size_t len = strlen(text);
+
+    if (len && len <= 15 && strspn(text, "0123456789") == len) {
+        *wall_ms = strtoll(text, NULL, 10);
+        return true;
+    }
+    if (!take_date(&text, &tm))
+        return false;
+    if (*text && (!take_char(&text, "Tt ") || !take_clock(&text, &tm, &ms) ||
+                  !take_zone(&text, &zone) || *text))
+        return false;
+    const struct tm meant = tm;
+    time_t seconds = timegm(&tm);
+    if (tm.tm_mday != meant.tm_mday || tm.tm_mon != meant.tm_mon)
+        return false; /* timegm moved it to a day that there is */
+    *wall_ms = ((int64_t)seconds - (int64_t)zone * 60) * 1000 + ms;
+    return true;
 }

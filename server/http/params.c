@@ -1,6 +1,7 @@
 #include "http/params.h"
 
-#include "base/utf8.h"
+#include "base/clock.h"
+#include "http/fields.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +12,8 @@ struct check {
     size_t count;
     const char **values;
     bool seen[PARAMS_MAX];
-    struct field_error errors[PARAMS_MAX * 2];
-    size_t error_count;
+    struct field_errors errors;
+    bool no_memory;
 };
 
 static int hex_value(char c)
@@ -34,59 +35,39 @@ char *params_decode(struct arena *arena, const char *s, size_t len, bool form)
     return out;
 }
 
-bool params_is_utf8(const char *s)
-{
-    const unsigned char *p = (const unsigned char *)s;
-    size_t len = strlen(s);
-    for (size_t i = 0, n; i < len; i += n)
-        if (!(n = utf8_sequence(p + i, len - i)))
-            return false;
-    return true;
-}
-
-static void add_error(struct check *c, const char *field, const char *message)
-{
-    if (c->error_count < sizeof c->errors / sizeof c->errors[0] && field && message)
-        c->errors[c->error_count++] = (struct field_error){field, message};
-}
-
-static bool is_choice(const char *choices, const char *value)
-{
-    size_t len = strlen(value);
-    for (const char *p = choices; p;) {
-        const char *bar = strchr(p, '|');
-        if ((bar ? (size_t)(bar - p) : strlen(p)) == len && memcmp(p, value, len) == 0)
-            return true;
-        p = bar ? bar + 1 : NULL;
-    }
-    return false;
-}
-
-static void check_value(struct check *c, const struct param_spec *spec, const char *value)
+/* The value as handlers get it; what is wrong with it is noted. NULL when memory is short. */
+static const char *check_value(struct check *c, const struct param_spec *spec, const char *value)
 {
     struct arena *arena = c->req->arena;
-    size_t len = strlen(value);
     switch (spec->kind) {
     case PARAM_NUMBER: {
-        bool digits = len && len <= 18 && strspn(value, "0123456789") == len;
-        long long number = digits ? strtoll(value, NULL, 10) : -1;
-        if (!digits || number < spec->lo || number > spec->hi)
-            add_error(c, spec->name,
-                      arena_printf(arena, "must be a whole number from %lld to %lld, in digits",
-                                   (long long)spec->lo, (long long)spec->hi));
+        int64_t number = 0;
+        if (!fields_number(value, spec->lo, spec->hi, &number))
+            fields_add(&c->errors, spec->name,
+                       arena_printf(arena, "must be a whole number from %lld to %lld, in digits",
+                                    (long long)spec->lo, (long long)spec->hi));
         break;
     }
     case PARAM_CHOICE:
-        if (!is_choice(spec->choices, value))
-            add_error(c, spec->name, arena_printf(arena, "must be one of %s", spec->choices));
+        if (!fields_is_choice(spec->choices, value))
+            fields_add(&c->errors, spec->name,
+                       arena_printf(arena, "must be one of %s", spec->choices));
         break;
-    case PARAM_TEXT:
-        if ((int64_t)len < spec->lo || (int64_t)len > spec->hi || !params_is_utf8(value))
-            add_error(c, spec->name,
-                      arena_printf(arena, "must be %lld to %lld bytes of UTF-8 text",
-                                   (long long)spec->lo, (long long)spec->hi));
+    case PARAM_TIME: {
+        int64_t ms = 0;
+        if (clock_parse(value, &ms))
+            return arena_printf(arena, "%lld", (long long)ms);
+        fields_add(&c->errors, spec->name, fields_bad_time);
         break;
     }
+    case PARAM_TEXT:
+        if (!fields_is_text(value, spec->lo, spec->hi))
+            fields_add(&c->errors, spec->name,
+                       arena_printf(arena, "must be %lld to %lld characters of UTF-8 text",
+                                    (long long)spec->lo, (long long)spec->hi));
+        break;
+    }
+    return value;
 }
 
 static void take_pair(struct check *c, const char *name, const char *value)
@@ -95,17 +76,18 @@ static void take_pair(struct check *c, const char *name, const char *value)
         if (strcmp(c->specs[i].name, name) != 0)
             continue;
         if (c->seen[i]) {
-            add_error(c, name, "is given twice");
+            fields_add(&c->errors, name, "is given twice");
             return;
         }
         c->seen[i] = true;
         if (!*value)
             return;
-        c->values[i] = value;
-        check_value(c, &c->specs[i], value);
+        c->values[i] = check_value(c, &c->specs[i], value);
+        c->no_memory |= !c->values[i];
         return;
     }
-    add_error(c, params_is_utf8(name) ? name : "?", "is not a parameter of this endpoint");
+    fields_add(&c->errors, fields_is_utf8(name) ? name : "?",
+               "is not a parameter of this endpoint");
 }
 
 bool params_read(const struct request *req, struct response *res, const struct param_spec *specs,
@@ -129,7 +111,9 @@ bool params_read(const struct request *req, struct response *res, const struct p
         }
         p += len + (p[len] == '&');
     }
-    if (c.error_count)
-        response_invalid(res, req, c.errors, c.error_count);
-    return c.error_count == 0;
+    if (c.no_memory)
+        return false;
+    if (c.errors.count)
+        response_invalid(res, req, c.errors.items, c.errors.count);
+    return c.errors.count == 0;
 }

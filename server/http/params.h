@@ -11,7 +11,8 @@
 enum param_kind {
     PARAM_NUMBER, /* plain digits from lo to hi */
     PARAM_CHOICE, /* one of `choices` (separated by |) */
-    PARAM_TEXT,   /* lo to hi bytes of UTF-8 */
+    PARAM_TEXT,   /* lo to hi characters of UTF-8 */
+    PARAM_TIME,   /* as clock_parse takes it; the value is milliseconds since the epoch in digits */
 };
 
 struct param_spec {
@@ -33,8 +34,5 @@ bool params_read(const struct request *req, struct response *res, const struct p
 
 /* %-decodes `len` bytes of `s` ('+' becomes a space if `form`); NULL when memory is short. */
 char *params_decode(struct arena *arena, const char *s, size_t len, bool form);
-
-/* Is `s` valid UTF-8 throughout? */
-bool params_is_utf8(const char *s);
 
 #endif

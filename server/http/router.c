@@ -1,5 +1,6 @@
 #include "http/router.h"
 
+#include "http/fields.h"
 #include "http/params.h"
 
 #include <string.h>
@@ -36,7 +37,7 @@ static bool take_params(struct request *req, struct response *res, const char **
 {
     for (size_t i = 0; i < REQUEST_MAX_PARAMS && starts[i]; i++) {
         req->params[i] = params_decode(req->arena, starts[i], lengths[i], false);
-        if (!req->params[i] || !params_is_utf8(req->params[i])) {
+        if (!req->params[i] || !fields_is_utf8(req->params[i])) {
             response_error(res, req, 400, "bad_target", "The address is not valid UTF-8.");
             return false;
         }
@@ -65,7 +66,9 @@ static bool take_body(const struct router *router, const struct route *route, st
         response_error(res, req, 413, "payload_too_large", "The body is larger than this allows.");
         return false;
     }
-    if (route->json_body && !is_json_type(request_header(req, "Content-Type"))) {
+    const char *type = request_header(req, "Content-Type");
+    bool nothing = body->length == 0 && !type; /* as an empty object */
+    if (route->json_body && !nothing && !is_json_type(type)) {
         res->close |= body->length > 0;
         response_error(res, req, 415, "unsupported_media_type",
                        "Send the body as Content-Type: application/json.");

@@ -1,0 +1,103 @@
+/* Times as callers write them: what is understood, to the millisecond, and what is refused. */
+#include "base/clock.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+static void understands_iso_dates_and_milliseconds(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t ms;
+    } cases[] = {
+        {"0", 0},
+        {"1704067200123", INT64_C(1704067200123)},
+        {"2024-01-01", INT64_C(1704067200000)},
+        {"2024-01-01T00:00:00Z", INT64_C(1704067200000)},
+        {"2024-01-01T00:00Z", INT64_C(1704067200000)},
+        {"2024-01-01T00:00:00.1Z", INT64_C(1704067200100)},
+        {"2024-01-01T00:00:00.123999999Z", INT64_C(1704067200123)},
+        {"2024-01-01 05:30:00+05:30", INT64_C(1704067200000)},
+        {"2024-01-01T05:30:00 0530", INT64_C(1704067200000)},
+        {"2023-12-31T19:00:00-05:00", INT64_C(1704067200000)},
+        {"2024-02-29", INT64_C(1709164800000)},
+        {"1969-12-31T23:59:59.999Z", -1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        int64_t ms = 0;
+        if (!clock_parse(cases[i].text, &ms))
+            fail_msg("%s is refused", cases[i].text);
+        assert_int_equal(ms, cases[i].ms);
+    }
+}
+
+static void refuses_what_is_no_moment(void **state)
+{
+    (void)state;
+    static const char *const cases[] = {
+        "",
+        " ",
+        "-1",
+        "+1",
+        "1e3",
+        "1.5",
+        "0x10",
+        "1234567890123456",
+        "now",
+        "2024-01",
+        "2024-1-1",
+        "2024-02-30",
+        "2023-02-29",
+        "2024-13-01",
+        "2024-00-10",
+        "2024-01-00",
+        "2024-01-01T",
+        "2024-01-01T00:00:00",
+        "2024-01-01T24:00:00Z",
+        "2024-01-01T00:60:00Z",
+        "2024-01-01T00:00:60Z",
+        "2024-01-01T00:00:00.Z",
+        "2024-01-01T00:00:00.1234567890Z",
+        "2024-01-01T00:00:00Zx",
+        "2024-01-01T00:00:00+5",
+        "2024-01-01T00:00:00+24:00",
+        "2024-01-01T00:00:00+05:60",
+        "2024-01-01T0:00Z",
+        "2024-01-01Z",
+        "01/02/2024",
+        "2024-01-01T00:00:00UTC",
+        "24-01-01",
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        int64_t ms = 0;
+        if (clock_parse(cases[i], &ms))
+            fail_msg("%s is taken", cases[i]);
+    }
+}
+
+static void writes_what_it_reads(void **state)
+{
+    (void)state;
+    static const int64_t cases[] = {0, 1, 999, 1000, -1, -1000, -1001, INT64_C(1704067200123)};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char iso[CLOCK_ISO_SIZE];
+        int64_t ms = 0;
+        clock_iso(cases[i], iso);
+        assert_true(clock_parse(iso, &ms));
+        assert_int_equal(ms, cases[i]);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(understands_iso_dates_and_milliseconds),
+        cmocka_unit_test(refuses_what_is_no_moment),
+        cmocka_unit_test(writes_what_it_reads),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
