@@ -48,7 +48,7 @@ OBJECTS := $(SOURCES:%.c=$B/obj/%.o) $B/obj/migrations.o
 TESTED  := $(patsubst %.c,$B/asan/%.o,$(filter-out server/main.c,$(SOURCES))) $B/asan/migrations.o
 
 .PHONY: all server extension run demo stop install test test-lint test-unit test-pgtap test-http \
-        lint clean help packages packages-test install-extension unit-programs
+        bench lint clean help packages packages-test install-extension unit-programs
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
@@ -149,6 +149,12 @@ $B/asan/%.o: %.c Makefile
 $B/asan/migrations.o: $B/migrations.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(LANGUAGE) $(SANITIZED) -g $(WARNINGS) -MMD -MP -c -o $@ $<
+
+##  make bench      measure, in private clusters; tests/bench/run PART measures one part
+bench: packages-test
+	@$(MAKE) --no-print-directory -j$(shell nproc) all
+	@$(MAKE) --no-print-directory install-extension
+	@tests/bench/run
 
 ##  make lint       format, clang-tidy, cppcheck, and who may include whom
 lint: packages-test $B/migrations.c
