@@ -2,12 +2,14 @@
 
 #include "api/routes.h"
 #include "base/clock.h"
+#include "base/crash.h"
 #include "db/migrate.h"
 #include "http/listener.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum {
@@ -40,6 +42,7 @@ static sigset_t block_signals(void)
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
     (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
     return set;
@@ -150,12 +153,14 @@ static bool listen_on(struct server *server, const char *host, int64_t port, uns
 static bool start(struct server *server, struct buf *errors)
 {
     const struct config *config = &server->config;
-    server->log = log_new(STDOUT_FILENO, (enum log_level)config->log_level,
-                          (enum log_format)config->log_format);
-    if (!server->log) {
-        buf_puts(errors, "short of memory\n");
+    const struct log_options log = {.fd = STDOUT_FILENO,
+                                    .dir =
+                                        strcmp(config->log_dir, "-") == 0 ? NULL : config->log_dir,
+                                    .level = (enum log_level)config->log_level,
+                                    .format = (enum log_format)config->log_format};
+    if (log_new(&log, errors, &server->log))
         return false;
-    }
+    crash_install(log_exceptions_fd(server->log));
     if ((config->run_migrations && !migrate_first(server, errors)) ||
         !schema_is_known(server, errors) || !build_app(server, errors))
         return false;
@@ -195,7 +200,8 @@ int serve_run(void)
         log_info(server.log, "listening", LOG_INT("port", listener_port(server.main_listener)),
                  LOG_INT("admin_port", listener_port(server.admin_listener)),
                  LOG_STR("version", FRONTDESK_VERSION));
-        (void)sigwait(&signals, &caught);
+        while (sigwait(&signals, &caught) == 0 && caught == SIGHUP)
+            log_reopen(server.log);
         log_info(server.log, "stopping", LOG_INT("signal", caught));
     } else {
         (void)fprintf(stderr, "frontdesk: cannot start:\n%s", errors.data ? errors.data : "");

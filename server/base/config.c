@@ -216,6 +216,7 @@ static const struct setting settings[] = {
      .lo = 1,
      .hi = 256},
     {.name = "HOST", .kind = TEXT, .offset = AT(host), .fallback = "0.0.0.0"},
+    {.name = "LOG_DIR", .kind = TEXT, .offset = AT(log_dir), .fallback = "logs"},
     {.name = "LOG_FORMAT",
      .kind = CHOICE,
      .offset = AT(log_format),

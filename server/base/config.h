@@ -30,8 +30,9 @@ struct config {
     const char *database_url;
     int64_t db_pool_size;
     const char *host;
-    int64_t log_format; /* enum log_format */
-    int64_t log_level;  /* enum log_level */
+    const char *log_dir; /* "-": no files */
+    int64_t log_format;  /* enum log_format */
+    int64_t log_level;   /* enum log_level */
     const char *migration_database_url;
     int64_t node_env; /* enum config_environment */
     int64_t port;

@@ -1,22 +1,54 @@
 /*
- * The log: one line an event, written with one write(2) so that lines of threads never mix. JSON
- * lines by default, "time level message key=value" for people (LOG_FORMAT=text). Values are
- * escaped; callers never pass secrets, transcripts or phone numbers. A line that cannot be written
- * is dropped: a full disk or a closed pipe never fails a request.
+ * The log: one line an event. JSON lines by default, "time level message key=value" for people
+ * (LOG_FORMAT=text). Values are escaped; callers never pass secrets, transcripts or phone numbers.
+ *
+ * A log call never waits for the outside: it appends its line to a bounded buffer, from which one
+ * thread writes to standard output and to the files of LOG_DIR:
+ *   combined.log    every line
+ *   error.log       lines of level error
+ *   rejections.log  work in the background that failed (log_rejection)
+ *   exceptions.log  what killed the process (base/crash.h)
+ * A line for which there is no room, because a disk is full or nobody reads the pipe, is dropped
+ * and counted; the next line that gets through says how many. No request ever fails for its log.
  */
 #ifndef FRONTDESK_BASE_LOG_H
 #define FRONTDESK_BASE_LOG_H
 
+#include "base/buf.h"
+#include "base/err.h"
+
 #include <stdint.h>
 
-enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
+/* LOG_REJECTION is shown as "error" and goes to rejections.log too. */
+enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_REJECTION };
 enum log_format { LOG_JSON, LOG_TEXT };
 
 struct log;
 
-/* A log that writes lines of `level` and above to file descriptor `fd`; NULL: out of memory. */
-struct log *log_new(int fd, enum log_level level, enum log_format format);
+struct log_options {
+    int fd;          /* for every line; it stays the caller's */
+    const char *dir; /* folder of the files, made when missing; NULL: no files */
+    enum log_level level;
+    enum log_format format;
+};
+
+/*
+ * Starts the log's thread. On failure `errors` gets a line that says what to do; ERR_INVALID: the
+ * folder cannot be written to.
+ */
+MUSTCHECK enum err log_new(const struct log_options *options, struct buf *errors, struct log **log);
+
+/* Writes what is left, for a second at most where nobody reads, and ends. NULL is fine. */
 void log_free(struct log *log);
+
+/*
+ * Opens the files anew, after they were moved aside (logrotate). Lines under way land whole, in the
+ * old file or the new one. What cannot be opened stays as it was and is reported in the log.
+ */
+void log_reopen(struct log *log);
+
+/* The descriptor of exceptions.log, or -1; valid until log_free. */
+int log_exceptions_fd(const struct log *log);
 
 /* One field of a line: LOG_STR(key, text or NULL) or LOG_INT(key, integer). */
 struct log_field {
@@ -39,5 +71,8 @@ void log_write(const struct log *log, enum log_level level, const char *message,
 #define log_info(log, message, ...) log_write(log, LOG_INFO, message, LOG_FIELDS(__VA_ARGS__))
 #define log_warn(log, message, ...) log_write(log, LOG_WARN, message, LOG_FIELDS(__VA_ARGS__))
 #define log_error(log, message, ...) log_write(log, LOG_ERROR, message, LOG_FIELDS(__VA_ARGS__))
+/* For work that nobody waits for: a failed fold, poll, expiry. */
+#define log_rejection(log, message, ...)                                                           \
+    log_write(log, LOG_REJECTION, message, LOG_FIELDS(__VA_ARGS__))
 
 #endif

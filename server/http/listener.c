@@ -6,6 +6,7 @@
 #include "http/listener.h"
 
 #include "base/clock.h"
+#include "base/crash.h"
 #include "http/body_clock.h"
 #include "http/gate.h"
 
@@ -367,6 +368,14 @@ static int log_message(const struct mg_connection *conn, const char *message)
     return 1;
 }
 
+static void *init_thread(const struct mg_context *context, int type)
+{
+    (void)context;
+    (void)type;
+    crash_prepare_thread();
+    return NULL;
+}
+
 /* Can anybody bind there? Says what civetweb would not: that the port is taken, and by what name. */
 static bool probe_address(const struct listener_options *options, struct buf *errors)
 {
@@ -436,6 +445,7 @@ static bool start_civetweb(struct listener *listener, struct buf *errors)
     const struct mg_callbacks callbacks = {.begin_request = begin_request,
                                            .http_error = http_error,
                                            .connection_close = connection_close,
+                                           .init_thread = init_thread,
                                            .log_message = log_message};
     struct mg_server_port bound[1] = {{0}};
 

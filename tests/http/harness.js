@@ -196,7 +196,8 @@ export async function migrate(cluster) {
 class Server {
   constructor(env) {
     this.output = '';
-    this.child = letGo(spawn(BIN, ['serve'], { cwd: scratch(), env, stdio: ['ignore', 'pipe', 'pipe'] }));
+    this.cwd = scratch();
+    this.child = letGo(spawn(BIN, ['serve'], { cwd: this.cwd, env, stdio: ['ignore', 'pipe', 'pipe'] }));
     for (const stream of [this.child.stdout, this.child.stderr])
       stream.setEncoding('utf8').on('data', (text) => (this.output += text));
     this.end = () => this.child.kill('SIGKILL');
