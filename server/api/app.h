@@ -5,6 +5,7 @@
 #include "auth/guard.h"
 #include "base/config.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "db/pool.h"
 #include "ingest/writer.h"
 
@@ -13,8 +14,10 @@
 struct app {
     const struct config *config;
     const struct log *log;
-    struct db_pool *api_pool;  /* pages and rows; never waits behind ingest */
-    struct db_pool *jobs_pool; /* probes and periodic work */
+    struct db_pool *api_pool;    /* pages and rows; never waits behind ingest */
+    struct db_pool *ingest_pool; /* the writer's */
+    struct db_pool *jobs_pool;   /* probes and periodic work */
+    struct metrics *metrics;
     struct writer *writer;
     struct guard guard;
     int64_t started_ms; /* clock_mono_ms() */

@@ -20,6 +20,9 @@ void calls_list(struct app *app, const struct request *req, struct response *res
 void health(struct app *app, const struct request *req, struct response *res);
 void readiness(struct app *app, const struct request *req, struct response *res);
 
+/* metrics.c */
+void metrics_page(struct app *app, const struct request *req, struct response *res);
+
 /* webhooks.c */
 void webhook_retell(struct app *app, const struct request *req, struct response *res);
 

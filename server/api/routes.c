@@ -2,6 +2,8 @@
 
 #include "api/handlers.h"
 
+#include <stdio.h>
+
 #define COUNT(table) (sizeof(table) / sizeof(table)[0])
 
 static const struct route main_routes[] = {
@@ -21,6 +23,7 @@ static const struct route main_routes[] = {
 static const struct route admin_routes[] = {
     {METHOD_GET, "/health", ACCESS_PUBLIC, .handler = health},
     {METHOD_GET, "/healthz", ACCESS_PUBLIC, .handler = health},
+    {METHOD_GET, "/metrics", ACCESS_PUBLIC, .handler = metrics_page},
     {METHOD_GET, "/readyz", ACCESS_PUBLIC, .handler = readiness},
 };
 
@@ -36,6 +39,18 @@ static struct router router_over(struct app *app, const struct route *routes, si
                            .app = app,
                            .webhook_max_bytes = (size_t)app->config->webhook_max_bytes,
                            .guard = admit};
+}
+
+struct metrics *routes_metrics(void)
+{
+    static char names[COUNT(main_routes)][96];
+    static const char *labels[COUNT(main_routes)];
+    for (size_t i = 0; i < COUNT(main_routes); i++) {
+        (void)snprintf(names[i], sizeof names[i], "%s %s", method_name(main_routes[i].method),
+                       main_routes[i].pattern);
+        labels[i] = names[i];
+    }
+    return metrics_new(labels, COUNT(main_routes));
 }
 
 struct router routes_main(struct app *app)

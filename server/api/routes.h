@@ -3,7 +3,14 @@
 #define FRONTDESK_API_ROUTES_H
 
 #include "api/app.h"
+#include "base/metrics.h"
 #include "http/router.h"
+
+/*
+ * Metrics whose label `route` names the main table's rows, in their order. To be called once, before
+ * there are threads. NULL: memory is short.
+ */
+struct metrics *routes_metrics(void);
 
 /* Routers over `app`, which must outlive them. */
 struct router routes_main(struct app *app);

@@ -29,6 +29,7 @@ static const char db_options[] = "-c statement_timeout=5s -c lock_timeout=2s "
 struct server {
     struct config config;
     struct log *log;
+    struct metrics *metrics;
     struct db_pool *api_pool, *ingest_pool, *jobs_pool;
     struct app app;
     struct router main_router, admin_router;
@@ -115,20 +116,26 @@ static enum err start_pool(struct server *server, const char *name, unsigned siz
 static bool build_app(struct server *server, struct buf *errors)
 {
     const struct config *config = &server->config;
+    server->metrics = routes_metrics();
+    metrics_set(server->metrics, METRIC_BUILD_INFO, 0, 1);
+    metrics_set(server->metrics, METRIC_START_TIME_SECONDS, 0, clock_wall_ms());
     if (start_pool(server, "frontdesk-ingest", INGEST_CONNECTIONS, &server->ingest_pool) ||
         start_pool(server, "frontdesk-api", (unsigned)config->db_pool_size, &server->api_pool) ||
         start_pool(server, "frontdesk-jobs", JOBS_CONNECTIONS, &server->jobs_pool)) {
         buf_puts(errors, "short of memory or threads\n");
         return false;
     }
-    server->app = (struct app){.config = config,
-                               .log = server->log,
-                               .api_pool = server->api_pool,
-                               .jobs_pool = server->jobs_pool,
-                               .writer = writer_new(server->ingest_pool, server->log),
-                               .guard = {.service_key = config->api_auth_key},
-                               .started_ms = clock_mono_ms()};
-    if (!server->app.writer) {
+    server->app =
+        (struct app){.config = config,
+                     .log = server->log,
+                     .api_pool = server->api_pool,
+                     .ingest_pool = server->ingest_pool,
+                     .jobs_pool = server->jobs_pool,
+                     .metrics = server->metrics,
+                     .writer = writer_new(server->ingest_pool, server->log, server->metrics),
+                     .guard = {.service_key = config->api_auth_key},
+                     .started_ms = clock_mono_ms()};
+    if (!server->app.writer || !server->metrics) {
         buf_puts(errors, "short of memory\n");
         return false;
     }
@@ -138,7 +145,8 @@ static bool build_app(struct server *server, struct buf *errors)
 }
 
 static bool listen_on(struct server *server, const char *host, int64_t port, unsigned threads,
-                      const struct router *router, struct buf *errors, struct listener **listener)
+                      const struct router *router, struct metrics *metrics, struct buf *errors,
+                      struct listener **listener)
 {
     const struct listener_options options = {.host = host,
                                              .port = port,
@@ -146,7 +154,8 @@ static bool listen_on(struct server *server, const char *host, int64_t port, uns
                                              .production =
                                                  server->config.node_env == ENV_PRODUCTION,
                                              .router = router,
-                                             .log = server->log};
+                                             .log = server->log,
+                                             .metrics = metrics};
     return listener_start(&options, errors, listener) == ERR_OK;
 }
 
@@ -166,9 +175,9 @@ static bool start(struct server *server, struct buf *errors)
         return false;
     /* Both are tried, so that both ports that are taken are reported at once. */
     bool good = listen_on(server, config->host, config->port, MAIN_THREADS, &server->main_router,
-                          errors, &server->main_listener);
+                          server->metrics, errors, &server->main_listener);
     return listen_on(server, config->admin_host, config->admin_port, ADMIN_THREADS,
-                     &server->admin_router, errors, &server->admin_listener) &&
+                     &server->admin_router, NULL, errors, &server->admin_listener) &&
            good;
 }
 
@@ -182,6 +191,7 @@ static void stop(struct server *server)
     for (size_t i = 0; i < sizeof pools / sizeof pools[0]; i++)
         if (pools[i])
             db_pool_stop(pools[i]);
+    metrics_free(server->metrics);
     log_info(server->log, "stopped", LOG_INT("cut_off", (int64_t)cut));
     log_free(server->log);
     config_free(&server->config);

@@ -54,21 +54,52 @@ static bool check_envelope(const struct request *req, struct response *res)
     return true;
 }
 
+static void count(struct app *app, enum metric_webhook result)
+{
+    metrics_add(app->metrics, METRIC_WEBHOOKS, result, 1);
+}
+
+/* How frontdesk.ingest calls what became of an event, and how it is counted. */
+static enum metric_webhook counted_as(const char *outcome)
+{
+    static const struct {
+        const char *outcome;
+        enum metric_webhook result;
+    } results[] = {{"unchanged", METRIC_WEBHOOK_UNCHANGED},
+                   {"kept", METRIC_WEBHOOK_KEPT},
+                   {"dead", METRIC_WEBHOOK_DEAD}};
+    for (size_t i = 0; i < sizeof results / sizeof results[0]; i++)
+        if (strcmp(outcome, results[i].outcome) == 0)
+            return results[i].result;
+    return METRIC_WEBHOOK_STORED;
+}
+
 void webhook_retell(struct app *app, const struct request *req, struct response *res)
 {
     struct writer_event event = {.body = req->body, .len = req->body_len, .source = "webhook"};
     struct writer_outcome outcome;
 
-    if (!check_signature(app, req, res, &event.sent_ms) || !check_envelope(req, res))
+    if (!check_signature(app, req, res, &event.sent_ms)) {
+        count(app, METRIC_WEBHOOK_BAD_SIGNATURE);
         return;
+    }
+    if (!check_envelope(req, res)) {
+        count(app, METRIC_WEBHOOK_BAD_BODY);
+        return;
+    }
     enum err err = writer_store(app->writer, &event, clock_mono_ms() + STORE_MS, &outcome);
     if (err) {
         log_error(app->log, "webhook not stored", LOG_STR("id", req->id),
                   LOG_STR("error", err_name(err)));
+        count(app, METRIC_WEBHOOK_NOT_STORED);
         reply_failure(req, res, err == ERR_DATA ? ERR_INTERNAL : err);
         return;
     }
-    if (strcmp(outcome.outcome, "dead") == 0)
+    enum metric_webhook result = counted_as(outcome.outcome);
+    count(app, result);
+    metrics_observe(app->metrics, METRIC_WEBHOOK_ACK_SECONDS, 0,
+                    (uint64_t)(clock_mono_us() - req->started_us));
+    if (result == METRIC_WEBHOOK_DEAD)
         log_warn(app->log, "webhook kept but not understood", LOG_STR("id", req->id),
                  LOG_STR("error", outcome.error));
     response_empty(res, 204);

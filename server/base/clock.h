@@ -12,6 +12,9 @@ int64_t clock_wall_ms(void);
 /* Milliseconds that never jump; compare only with each other. */
 int64_t clock_mono_ms(void);
 
+/* The same clock in microseconds, for what is measured. */
+int64_t clock_mono_us(void);
+
 /* The absolute CLOCK_MONOTONIC time of `mono_ms`, for pthread_cond_timedwait. */
 struct timespec clock_mono_timespec(int64_t mono_ms);
 

@@ -26,7 +26,7 @@ enum {
 /* Where lines go. Standard output and combined.log get the same ones. */
 enum stream { STREAM_ALL, STREAM_ERRORS, STREAM_REJECTIONS, STREAM_COUNT };
 
-static const size_t stream_size[STREAM_COUNT] = {1024 * 1024, 64 * 1024, 64 * 1024};
+static const size_t stream_size[STREAM_COUNT] = {1 << 20, 1 << 16, 1 << 16};
 
 enum file { FILE_COMBINED, FILE_ERROR, FILE_REJECTIONS, FILE_EXCEPTIONS, FILE_COUNT };
 

@@ -254,6 +254,14 @@ void db_pool_give(struct db_pool *pool, struct db_conn *conn)
     pthread_mutex_unlock(&pool->lock);
 }
 
+void db_pool_look(struct db_pool *pool, unsigned *open, unsigned *waiting)
+{
+    pthread_mutex_lock(&pool->lock);
+    *open = pool->open;
+    *waiting = pool->waiting;
+    pthread_mutex_unlock(&pool->lock);
+}
+
 enum err db_pool_query(struct db_pool *pool, enum statement statement,
                        const struct db_param *params, int64_t deadline, struct db_result **result)
 {

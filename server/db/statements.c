@@ -25,6 +25,11 @@ static const struct statement_text texts[STATEMENT_COUNT] = {
                              " WHERE extname = 'frontdesk')",
                              0},
 
+    /* One row of numbers, in the order of api/metrics.c. */
+    [STATEMENT_METRICS] = {"metrics",
+                           "SELECT (SELECT count(*) FROM frontdesk.journal WHERE state = 'dead')",
+                           0},
+
     /* frontdesk migrate. The lock's number is the ASCII of "frontdes". */
     [STATEMENT_MIGRATIONS_APPLIED] = {"migrations_applied",
                                       "SELECT version, name, checksum, applied_at"

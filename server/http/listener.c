@@ -213,6 +213,8 @@ static void answer(struct exchange *x)
         mg_disable_connection_keep_alive(x->conn);
     if (!out.failed)
         (void)mg_write(x->conn, out.data, out.len);
+    metrics_request(listener->options.metrics, x->req.route, x->res.status,
+                    (uint64_t)(clock_mono_us() - x->req.started_us));
     log_request(x, out.len);
     if (x->unread && x->res.close)
         linger(x);
@@ -226,6 +228,7 @@ static void answer(struct exchange *x)
 static void enter(struct listener *listener)
 {
     atomic_fetch_add(&listener->in_flight, 1);
+    metrics_shift(listener->options.metrics, METRIC_HTTP_IN_FLIGHT, 1);
     atomic_store(&listener->last_activity, clock_mono_ms());
 }
 
@@ -233,13 +236,17 @@ static void leave(struct listener *listener)
 {
     atomic_store(&listener->last_activity, clock_mono_ms());
     atomic_fetch_sub(&listener->in_flight, 1);
+    metrics_shift(listener->options.metrics, METRIC_HTTP_IN_FLIGHT, -1);
 }
 
 static struct exchange exchange_of(struct mg_connection *conn)
 {
     struct listener *listener = mg_get_user_data(mg_get_context(conn));
-    return (struct exchange){
-        .listener = listener, .conn = conn, .res.show_stack = !listener->options.production};
+    return (struct exchange){.listener = listener,
+                             .conn = conn,
+                             .req.route = listener->options.router->route_count,
+                             .res.show_stack = !listener->options.production,
+                             .req.started_us = clock_mono_us()};
 }
 
 /*
@@ -331,7 +338,9 @@ static int http_error(struct mg_connection *conn, int status, const char *messag
     if (parser_errors[i].status != status)
         i = 0;
     enter(x.listener);
-    x.req = (struct request){.method = METHOD_OTHER,
+    x.req = (struct request){.route = x.req.route,
+                             .started_us = x.req.started_us,
+                             .method = METHOD_OTHER,
                              .method_name = "",
                              .path = "",
                              .http_version = "",
@@ -474,6 +483,8 @@ enum err listener_start(const struct listener_options *options, struct buf *erro
         return ERR_NOMEM;
     }
     made->options = *options;
+    metrics_set(options->metrics, METRIC_HTTP_IN_FLIGHT, 0, 0);
+    metrics_set(options->metrics, METRIC_HTTP_WORKERS, 0, options->threads);
     if (!start_civetweb(made, errors)) {
         (void)listener_stop(made, 0);
         return ERR_UNAVAILABLE;

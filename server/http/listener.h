@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "http/router.h"
 
 #include <stdbool.h>
@@ -22,6 +23,7 @@ struct listener_options {
     bool production; /* no `stack` in errors, HSTS */
     const struct router *router;
     const struct log *log;
+    struct metrics *metrics; /* counts its requests there; NULL: nowhere */
 };
 
 /*

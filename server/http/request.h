@@ -37,11 +37,13 @@ struct request {
     struct header headers[REQUEST_MAX_HEADERS];
     size_t header_count;
     const char *params[REQUEST_MAX_PARAMS]; /* decoded path parts, in the order of the pattern */
+    size_t route; /* its row in the route table; the table's length: none */
     const char *remote_address;
     char id[REQUEST_ID_SIZE];
     const char *body; /* of body_len bytes and a NUL; NULL unless the route takes one */
     size_t body_len;
     int64_t started_ms;          /* clock_mono_ms() when its headers were complete */
+    int64_t started_us;          /* the same moment, clock_mono_us() */
     const struct caller *caller; /* who asks, on routes that need to know */
     struct arena *arena;
 };

@@ -114,6 +114,7 @@ void router_dispatch(const struct router *router, struct request *req, struct re
     unsigned allowed[METHOD_OTHER] = {0};
     bool known = false;
 
+    req->route = router->route_count;
     for (size_t i = 0; i < router->route_count; i++) {
         const struct route *route = &router->routes[i];
         const char *starts[REQUEST_MAX_PARAMS] = {NULL};
@@ -127,6 +128,7 @@ void router_dispatch(const struct router *router, struct request *req, struct re
             allowed[METHOD_OPTIONS] = 1;
             continue;
         }
+        req->route = i;
         if (take_params(req, res, starts, lengths) &&
             router->guard(router->app, route->access, req, res) &&
             take_body(router, route, req, res, body))

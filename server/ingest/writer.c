@@ -33,19 +33,21 @@ struct item {
 struct writer {
     struct db_pool *pool;
     const struct log *log;
+    struct metrics *metrics;
     pthread_mutex_t lock; /* guards all below, and every item's state */
     struct item *head, *tail;
     size_t queued, queued_bytes;
     bool led; /* some thread leads, or was told to */
 };
 
-struct writer *writer_new(struct db_pool *pool, const struct log *log)
+struct writer *writer_new(struct db_pool *pool, const struct log *log, struct metrics *metrics)
 {
     struct writer *writer = calloc(1, sizeof *writer);
     if (!writer)
         return NULL;
     writer->pool = pool;
     writer->log = log;
+    writer->metrics = metrics;
     pthread_mutex_init(&writer->lock, NULL);
     return writer;
 }
@@ -190,6 +192,8 @@ static void lead(struct writer *writer)
 
     pthread_mutex_unlock(&writer->lock);
     enum err err = count ? write_batch(writer, batch, count) : ERR_OK;
+    if (count && !err)
+        metrics_observe(writer->metrics, METRIC_WRITE_GROUP_EVENTS, 0, count);
     for (size_t i = 0; i < count; i++) /* one bad event must not fail the others */
         errs[i] = err == ERR_DATA && count > 1 ? write_batch(writer, &batch[i], 1) : err;
     pthread_mutex_lock(&writer->lock);

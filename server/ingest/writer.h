@@ -13,6 +13,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "db/pool.h"
 
 #include <stddef.h>
@@ -34,8 +35,8 @@ struct writer_outcome {
     char error[200]; /* why it is dead, else empty */
 };
 
-/* NULL when memory is short. `pool` and `log` must outlive the writer. */
-struct writer *writer_new(struct db_pool *pool, const struct log *log);
+/* NULL when memory is short. What it is given must outlive the writer. */
+struct writer *writer_new(struct db_pool *pool, const struct log *log, struct metrics *metrics);
 
 /* No thread may be inside writer_store. */
 void writer_free(struct writer *writer);

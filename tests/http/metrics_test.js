@@ -1,0 +1,82 @@
+// The numbers that Prometheus reads on ADMIN_PORT.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { eventually, get, post, request, startAll } from './harness.js';
+import { metricsOf } from './metrics.js';
+import { ended, endedCall } from './samples.js';
+
+let cluster, server;
+before(async () => {
+  ({ cluster, server } = await startAll());
+});
+after(() => server.stop());
+
+test('/metrics is on the admin port only, as text for Prometheus', async () => {
+  assert.equal((await get(server, '/metrics')).status, 404);
+  const page = await request(server, 'GET', '/metrics', { port: server.adminPort });
+  assert.equal(page.status, 200);
+  assert.equal(page.headers['content-type'], 'text/plain; version=0.0.4; charset=utf-8');
+});
+
+test('every family has help and a type, every histogram adds up', async () => {
+  await get(server, '/api/dashboard/agents');
+  const { families, samples } = await metricsOf(server);
+  for (const [name, { help, type }] of families) {
+    assert.match(name, /^frontdesk_[a-z0-9_]+$/);
+    assert.ok(help.length > 10, name);
+    assert.ok(['counter', 'gauge', 'histogram'].includes(type), name);
+    assert.equal(name.endsWith('_total'), type === 'counter', `${name} is a ${type}`);
+  }
+  assert.deepEqual([...families.keys()], [...families.keys()].sort());
+  const counts = samples.filter((s) => s.name.endsWith('_count'));
+  assert.ok(counts.length >= 3);
+  for (const { name, labels, value } of counts) {
+    const base = name.slice(0, -'_count'.length);
+    const buckets = samples.filter((s) => s.name === `${base}_bucket` && s.labels.route === labels.route);
+    assert.equal(buckets.at(-1).labels.le, '+Inf');
+    assert.equal(buckets.at(-1).value, value);
+    buckets.reduce((low, b) => (assert.ok(b.value >= low, `${name}: buckets are cumulative`), b.value), 0);
+  }
+});
+
+test('requests are counted by route and class of status', async () => {
+  const count = async (route, code) => (await metricsOf(server)).value('frontdesk_http_requests_total', { route, code }) ?? 0;
+  const good = ['GET /api/dashboard/agent-info/:agentId', '4xx'];
+  const none = ['none', '4xx'];
+  const before = [await count(...good), await count(...none)];
+  for (let i = 0; i < 3; i++) await get(server, '/api/dashboard/agent-info/nobody');
+  await get(server, '/nowhere');
+  assert.deepEqual([await count(...good), await count(...none)], [before[0] + 3, before[1] + 1]);
+  assert.equal((await metricsOf(server)).value('frontdesk_http_in_flight'), 0);
+});
+
+test('webhooks are counted by what became of them', async () => {
+  const results = async () => {
+    const all = await metricsOf(server);
+    return Object.fromEntries(['stored', 'unchanged', 'kept', 'dead', 'bad_signature', 'bad_body', 'not_stored']
+      .map((result) => [result, all.value('frontdesk_webhooks_total', { result })]));
+  };
+  const before = await results();
+  const event = JSON.stringify(ended(endedCall()));
+  await post(server, event);
+  await post(server, event);
+  await post(server, { event: 'alert_triggered', alert: {} });
+  await post(server, { event: 'call_ended', call: { call_id: 7 } });
+  await post(server, event, { key: 'key_of_somebody_else' });
+  await post(server, '{"event":7}');
+  const after = await results();
+  assert.deepEqual(Object.keys(after).filter((k) => after[k] !== before[k] + (k === 'not_stored' ? 0 : 1)), []);
+  const all = await metricsOf(server);
+  assert.equal(all.value('frontdesk_webhook_ack_seconds_count'), after.stored + after.unchanged + after.kept + after.dead);
+  assert.equal(all.value('frontdesk_write_group_events_sum'), all.value('frontdesk_webhook_ack_seconds_count'));
+  assert.equal(all.value('frontdesk_journal_dead'), 1);
+});
+
+test('a database that is away shows as such, and leaves no stale values', async () => {
+  assert.equal((await metricsOf(server)).value('frontdesk_database_up'), 1);
+  await cluster.stop();
+  await eventually('the scrape tells', async () => (await metricsOf(server)).value('frontdesk_database_up') === 0);
+  assert.equal((await metricsOf(server)).value('frontdesk_journal_dead'), undefined);
+  await cluster.start();
+  await eventually('it is back', async () => (await metricsOf(server)).value('frontdesk_database_up') === 1);
+});
