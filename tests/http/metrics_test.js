@@ -1,5 +1,6 @@
 // The numbers that Prometheus reads on ADMIN_PORT.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import { after, before, test } from 'node:test';
 import { eventually, get, post, request, startAll } from './harness.js';
 import { metricsOf } from './metrics.js';
@@ -79,4 +80,33 @@ test('a database that is away shows as such, and leaves no stale values', async 
   assert.equal((await metricsOf(server)).value('frontdesk_journal_dead'), undefined);
   await cluster.start();
   await eventually('it is back', async () => (await metricsOf(server)).value('frontdesk_database_up') === 1);
+});
+
+test('alert rules and the Grafana dashboard use metrics that exist, and their labels', async () => {
+  const { families, samples } = await metricsOf(server);
+  const known = new Set(families.keys());
+  for (const [name, { type }] of families)
+    if (type === 'histogram') ['_bucket', '_sum', '_count'].forEach((end) => known.add(name + end));
+  const labels = new Set([...samples.flatMap((s) => Object.keys(s.labels)), 'job', 'instance', 'le', 'code', 'route']);
+  const used = new Set();
+  for (const file of ['alerts.yml', 'grafana-dashboard.json']) {
+    const text = fs.readFileSync(new URL(`../../docker/prometheus/${file}`, import.meta.url), 'utf8');
+    for (const [, name] of text.matchAll(/\b(frontdesk_[a-z0-9_]+)/g)) {
+      assert.ok(known.has(name), `${file} uses ${name}`);
+      used.add(name);
+    }
+    for (const [, list] of text.matchAll(/\bby \(([^)]*)\)/g))
+      list.split(',').forEach((label) => assert.ok(labels.has(label.trim()), `${file} groups by ${label}`));
+  }
+  const unused = [...families.keys()].filter((name) => ![...used].some((u) => u.startsWith(name)));
+  assert.deepEqual(unused, [], 'every metric is on the dashboard or in a rule');
+});
+
+test('every alert says how bad it is, what it means and what to do', () => {
+  const text = fs.readFileSync(new URL('../../docker/prometheus/alerts.yml', import.meta.url), 'utf8');
+  const rules = text.split(/^ {6}- alert: /m).slice(1);
+  assert.ok(rules.length >= 10);
+  for (const rule of rules)
+    for (const part of [/^ {8}expr: \S/m, /severity: (critical|warning)/, /^ {10}summary: \S/m, /^ {10}action: \S/m])
+      assert.match(rule, part);
 });
