@@ -5,14 +5,11 @@
  */
 #include "http/body.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
+#include "unit.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 enum { TEXT, EMAIL, CHOICE, FLAG, NUMBER, TIME, UUID, TEXTS, FIELDS };
 

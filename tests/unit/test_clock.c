@@ -1,11 +1,7 @@
 /* Times as callers write them: what is understood, to the millisecond, and what is refused. */
 #include "base/clock.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
+#include "unit.h"
 
 static void understands_iso_dates_and_milliseconds(void **state)
 {

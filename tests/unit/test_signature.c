@@ -5,14 +5,11 @@
  */
 #include "retell/signature.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
+#include "unit.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #define BODY "{\"event\":\"call_ended\",\"call\":{\"call_id\":\"c1\"}}"
 #define DIGEST "83eec0c731880372ce0de004bd1ce30f8cec0c963edda918404057662d7ddbc8"
