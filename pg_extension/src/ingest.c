@@ -235,7 +235,7 @@ static int compare_agents(const void *a, const void *b)
     return order ? order : strcmp(right->name, left->name); /* a name before none */
 }
 
-/* Adds the agent, or gives it its name if it had none; a name that it has stays. */
+/* Adds the agent, or gives it its name if it had none; a name that it has, or a person gave, stays. */
 static void add_agent(const struct agent *agent, TimestampTz now)
 {
     static SPIPlanPtr add_slot, name_slot;
@@ -255,7 +255,7 @@ static void add_agent(const struct agent *agent, TimestampTz now)
         SPIPlanPtr name = kept_plan(&name_slot,
                                     "UPDATE frontdesk.agents SET agent_name = $2, updated_at = $3"
                                     " WHERE agent_id" SQL_EQ "$1 AND agent_name" SQL_EQ
-                                    "agent_id AND agent_id" SQL_NE "$2",
+                                    "agent_id AND agent_id" SQL_NE "$2 AND NOT named_by_hand",
                                     lengthof(types), types);
         run_plan(name, values, NULL, false, SPI_OK_UPDATE);
     }

@@ -11,11 +11,17 @@ static unsigned char compare_key[32];
 static bool compare_key_ready;
 static pthread_once_t compare_key_once = PTHREAD_ONCE_INIT;
 
+enum err crypto_sha256(const void *bytes, size_t len, unsigned char out[CRYPTO_SHA256_SIZE])
+{
+    return EVP_Digest(bytes, len, out, NULL, EVP_sha256(), NULL) ? ERR_OK : ERR_INTERNAL;
+}
+
 enum err crypto_sha256_hex(const void *bytes, size_t len, char out[CRYPTO_SHA256_HEX_SIZE])
 {
-    unsigned char digest[32];
-    if (!EVP_Digest(bytes, len, digest, NULL, EVP_sha256(), NULL))
-        return ERR_INTERNAL;
+    unsigned char digest[CRYPTO_SHA256_SIZE];
+    enum err err = crypto_sha256(bytes, len, digest);
+    if (err)
+        return err;
     for (size_t i = 0; i < sizeof digest; i++)
         (void)snprintf(out + 2 * i, 3, "%02x", digest[i]);
     return ERR_OK;

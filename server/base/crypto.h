@@ -7,7 +7,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { CRYPTO_SHA256_HEX_SIZE = 65 };
+enum { CRYPTO_SHA256_SIZE = 32, CRYPTO_SHA256_HEX_SIZE = 65 };
+
+/* SHA-256 of `len` bytes. */
+MUSTCHECK enum err crypto_sha256(const void *bytes, size_t len,
+                                 unsigned char out[CRYPTO_SHA256_SIZE]);
 
 /* SHA-256 of `len` bytes as 64 lower-case hex digits and a NUL. */
 MUSTCHECK enum err crypto_sha256_hex(const void *bytes, size_t len,

@@ -3,10 +3,10 @@ BEGIN;
 \ir lib/setup.psql
 SELECT plan(15);
 
-SELECT tables_are('frontdesk', ARRAY['agents', 'call_home', 'calls', 'journal', 'schema_migrations'])
+SELECT tables_are('frontdesk', ARRAY['agents', 'api_keys', 'call_home', 'calls', 'journal', 'login_attempts', 'schema_migrations', 'user_agents', 'users'])
     WHERE to_regclass('frontdesk.schema_migrations') IS NOT NULL
 UNION ALL
-SELECT tables_are('frontdesk', ARRAY['agents', 'call_home', 'calls', 'journal'])
+SELECT tables_are('frontdesk', ARRAY['agents', 'api_keys', 'call_home', 'calls', 'journal', 'login_attempts', 'user_agents', 'users'])
     WHERE to_regclass('frontdesk.schema_migrations') IS NULL;
 
 -- Keys are led by agent_id, so that the schema can be distributed by it.
@@ -48,7 +48,7 @@ SELECT is_empty(
     'every table has a comment');
 SELECT is_empty(
     $$SELECT i.indexrelid::regclass FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
-      WHERE c.relnamespace = 'frontdesk'::regnamespace AND NOT i.indisprimary
+      WHERE c.relnamespace = 'frontdesk'::regnamespace AND NOT i.indisunique
         AND obj_description(c.oid, 'pg_class') IS NULL$$,
     'every index has a comment');
 
