@@ -31,7 +31,10 @@ void reply_query(struct app *app, const struct request *req, struct response *re
     enum err err =
         db_pool_query(app->api_pool, statement, params, clock_mono_ms() + QUERY_MS, &result);
     const char *json = !err && db_rows(result) == 1 ? db_value(result, 0, 0) : NULL;
-    if (err) {
+    if (err == ERR_INVALID && result) {
+        const struct field_error error = {db_refused_field(result), db_refused_message(result)};
+        response_invalid(res, req, &error, 1);
+    } else if (err) {
         reply_failure(req, res, err);
     } else if (!json) {
         response_error(res, req, 404, "not_found", missing);

@@ -10,7 +10,8 @@
 
 /*
  * Runs `statement` on the API's pool and answers `{"success":true,"data":<its json value>}`, or 404
- * with `missing` when the value is NULL. Failures of the database become 503 or 500.
+ * with `missing` when the value is NULL. What the extension refuses of a parameter becomes 400,
+ * failures of the database 503 or 500.
  */
 void reply_query(struct app *app, const struct request *req, struct response *res,
                  enum statement statement, const struct db_param *params, const char *missing);

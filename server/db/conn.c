@@ -204,7 +204,21 @@ static enum err receive(struct db_conn *conn, int64_t deadline, PGresult **last)
     return err;
 }
 
-/* Finishes an exchange that was `sent`; the result goes to `*out` if it is a good one. */
+/*
+ * Is this the extension's word that one argument is wrong? It names the argument as a column: what
+ * PostgreSQL itself refuses of our texts does not, and is a bug of ours.
+ */
+static bool is_refusal(const PGresult *pg)
+{
+    const char *sqlstate = PQresultErrorField(pg, PG_DIAG_SQLSTATE);
+    return sqlstate && strcmp(sqlstate, "22023") == 0 &&
+           PQresultErrorField(pg, PG_DIAG_COLUMN_NAME);
+}
+
+/*
+ * Finishes an exchange that was `sent`; the result goes to `*out` if it is a good one, or tells what
+ * is refused (ERR_INVALID).
+ */
 static enum err complete(struct db_conn *conn, int sent, int64_t deadline, PGresult **out)
 {
     PGresult *pg = NULL;
@@ -220,9 +234,9 @@ static enum err complete(struct db_conn *conn, int sent, int64_t deadline, PGres
         const char *sqlstate = PQresultErrorField(pg, PG_DIAG_SQLSTATE);
         const char *text = PQresultErrorField(pg, PG_DIAG_MESSAGE_PRIMARY);
         set_error(conn, sqlstate, text ? text : PQerrorMessage(conn->pg));
-        err = db_sqlstate_err(sqlstate);
+        err = is_refusal(pg) ? ERR_INVALID : db_sqlstate_err(sqlstate);
     }
-    if (err) {
+    if (err && err != ERR_INVALID) {
         PQclear(pg);
         pg = NULL;
     }
@@ -265,7 +279,7 @@ enum err db_conn_exec(struct db_conn *conn, enum statement statement, const stru
     err = complete(
         conn, PQsendQueryPrepared(conn->pg, text->name, text->params, values, lengths, formats, 0),
         deadline, &pg);
-    if (err)
+    if (!pg)
         return err;
     *result = malloc(sizeof **result);
     if (!*result) {
@@ -273,7 +287,7 @@ enum err db_conn_exec(struct db_conn *conn, enum statement statement, const stru
         return ERR_NOMEM;
     }
     (*result)->pg = pg;
-    return ERR_OK;
+    return err;
 }
 
 enum err db_conn_exec_text(struct db_conn *conn, const char *sql, int64_t deadline)
@@ -319,6 +333,16 @@ const char *db_value(const struct db_result *result, size_t row, int column)
 size_t db_value_len(const struct db_result *result, size_t row, int column)
 {
     return (size_t)PQgetlength(result->pg, (int)row, column);
+}
+
+const char *db_refused_field(const struct db_result *result)
+{
+    return PQresultErrorField(result->pg, PG_DIAG_COLUMN_NAME);
+}
+
+const char *db_refused_message(const struct db_result *result)
+{
+    return PQresultErrorField(result->pg, PG_DIAG_MESSAGE_PRIMARY);
 }
 
 void db_result_free(struct db_result *result)

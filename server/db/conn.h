@@ -36,7 +36,10 @@ MUSTCHECK enum err db_conn_open(const char *url, const char *name, const char *o
                                 int64_t deadline, struct db_conn **conn, char **message);
 void db_conn_close(struct db_conn *conn);
 
-/* Runs `statement`, prepared on first use. The result must be freed; it is NULL on failure. */
+/*
+ * Runs `statement`, prepared on first use. The result must be freed; it is NULL on failure, but for
+ * ERR_INVALID: the extension refuses one of the arguments, and the result says which and why.
+ */
 MUSTCHECK enum err db_conn_exec(struct db_conn *conn, enum statement statement,
                                 const struct db_param *params, int64_t deadline,
                                 struct db_result **result);
@@ -57,6 +60,11 @@ size_t db_rows(const struct db_result *result);
 /* The value as text with its NUL; NULL for SQL's NULL. Valid until the result is freed. */
 const char *db_value(const struct db_result *result, size_t row, int column);
 size_t db_value_len(const struct db_result *result, size_t row, int column);
+
+/* After ERR_INVALID: the refused parameter by the API's name, and what is wrong with it. */
+const char *db_refused_field(const struct db_result *result);
+const char *db_refused_message(const struct db_result *result);
+
 void db_result_free(struct db_result *result);
 
 /* What an SQLSTATE (five characters or NULL) means for the caller. */

@@ -275,7 +275,7 @@ enum err db_pool_query(struct db_pool *pool, enum statement statement,
         return err;
     }
     err = db_conn_exec(conn, statement, params, deadline, result);
-    if (err)
+    if (err && err != ERR_INVALID)
         log_error(pool->opt.log, "statement failed",
                   LOG_STR("statement", statement_text(statement)->name),
                   LOG_STR("error", db_conn_error(conn)));
