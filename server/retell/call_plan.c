@@ -109,6 +109,33 @@ static enum err talk(struct arena *arena, struct prng *prng, struct call_plan *p
     return err;
 }
 
+/* Of 100 calls so many begin in each hour, UTC as the office's own: few at night, two peaks. */
+static const unsigned char hour_weights[24] = {1, 1, 1,  1, 1, 1, 1, 2, 6, 10, 11, 9,
+                                               6, 7, 10, 9, 7, 5, 3, 2, 2, 2,  1,  1};
+
+static int64_t hour_of_day(struct prng *prng)
+{
+    int64_t dice = prng_between(prng, 0, 99);
+    int64_t hour = 0;
+    while (hour < 23 && dice >= hour_weights[hour])
+        dice -= hour_weights[hour++];
+    return hour;
+}
+
+/* When the call ends: at a time of day that is likely for an office, three of four Sundays free. */
+static int64_t spread_end(const struct call_plan_options *options, uint64_t index,
+                          struct prng *prng)
+{
+    enum { HOUR_MS = 3600 * 1000, DAY_MS = 24 * HOUR_MS, EPOCH_WEEKDAY = 4 /* a Thursday */ };
+    int64_t today = options->base_ms / DAY_MS;
+    int64_t day = today - (int64_t)(index * options->days / options->calls);
+    if ((day + EPOCH_WEEKDAY) % 7 == 0 && prng_between(prng, 1, 4) > 1)
+        day -= prng_between(prng, 2, 6);
+    int64_t end_ms =
+        day * DAY_MS + hour_of_day(prng) * HOUR_MS + prng_between(prng, 0, HOUR_MS - 1);
+    return end_ms < options->base_ms ? end_ms : end_ms - DAY_MS;
+}
+
 enum err call_plan_make(struct arena *arena, const struct call_plan_options *options,
                         uint64_t index, struct call_plan *out)
 {
@@ -128,8 +155,9 @@ enum err call_plan_make(struct arena *arena, const struct call_plan_options *opt
     choose_end(options->transfers, &prng, out);
     out->analysis = choose_analysis(&prng, out->fate);
     out->noise = prng_next(&prng);
-    int64_t end_ms =
-        options->base_ms - (int64_t)index * CALL_GAP_MS - prng_between(&prng, 0, CALL_GAP_MS);
+    int64_t end_ms = options->days ? spread_end(options, index, &prng)
+                                   : options->base_ms - (int64_t)index * CALL_GAP_MS -
+                                         prng_between(&prng, 0, CALL_GAP_MS);
     if (out->fate == FATE_NOT_CONNECTED)
         return ERR_OK;
     enum err err = talk(arena, &prng, out);

@@ -17,9 +17,11 @@
 
 struct call_plan_options {
     uint64_t seed;
-    int64_t base_ms;      /* the first call ends shortly before, each further one earlier */
+    int64_t base_ms;      /* the newest call ends shortly before, each further one earlier */
     const char *agent_id; /* NULL: one of a few sample agents */
     bool transfers;       /* only phone calls that connect and are handed to a person */
+    uint64_t days, calls; /* spread so many calls over the last `days`, as an office's day goes;
+                             days 0: one after the other, 11 minutes apart */
 };
 
 enum call_kind { CALL_INBOUND, CALL_OUTBOUND, CALL_WEB };

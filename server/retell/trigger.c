@@ -18,13 +18,20 @@
 #include <strings.h>
 #include <unistd.h>
 
-enum { EXIT_USAGE = 2, MAX_CALLS = 1000000, MAX_AGENT = 128, PLAN_MEMORY = 16 * 1024 * 1024 };
+enum {
+    EXIT_USAGE = 2,
+    MAX_CALLS = 1000000,
+    MAX_DAYS = 3650,
+    MAX_AGENT = 128,
+    PLAN_MEMORY = 16 * 1024 * 1024
+};
 
 /* With --seed, time stands still: the newest call ends before 2026-01-01T00:00:00Z. */
 static const int64_t seeded_base_ms = INT64_C(1767225600000);
 
-static const char usage[] = "usage: frontdesk trigger <event> [--agent A] [--calls N] [--seed S] "
-                            "[--url U] [--parallel P] [--print]\n";
+static const char usage[] = "usage: frontdesk trigger <event> [--agent A] [--calls N] [--days D] "
+                            "[--seed S] [--url U]\n"
+                            "                         [--parallel P] [--print]\n";
 
 static const char help[] =
     "\n"
@@ -38,6 +45,8 @@ static const char help[] =
     "\n"
     "  --agent A     all calls are this agent's (default: a few sample agents)\n"
     "  --calls N     how many calls (default: 1)\n"
+    "  --days D      spread the calls over the last D days, as an office's days go (default: the\n"
+    "                newest is now, each further one 11 minutes earlier)\n"
     "  --seed S      the same calls, byte for byte, for the same S (default: others each time)\n"
     "  --url U       where to post (default: http://127.0.0.1:PORT/api/webhooks/retell)\n"
     "  --parallel P  calls under way at a time, 1 to 64 (default: 4)\n"
@@ -90,6 +99,8 @@ static bool read_option(int option, struct command *c, bool *seeded)
         return false;
     case 'c':
         return read_number("calls", optarg, 1, MAX_CALLS, &c->calls);
+    case 'd':
+        return read_number("days", optarg, 1, MAX_DAYS, &c->plan.days);
     case 's':
         *seeded = true;
         return read_number("seed", optarg, 0, UINT64_MAX, &c->plan.seed);
@@ -113,6 +124,7 @@ static bool read_option(int option, struct command *c, bool *seeded)
 static bool fill_in_defaults(struct command *c, bool seeded)
 {
     c->plan.base_ms = seeded ? seeded_base_ms : clock_wall_ms();
+    c->plan.calls = c->calls;
     c->plan.transfers = payload_event_is_transfer(c->last);
     return seeded || crypto_random(&c->plan.seed, sizeof c->plan.seed) == ERR_OK;
 }
@@ -120,15 +132,11 @@ static bool fill_in_defaults(struct command *c, bool seeded)
 static bool read_command(int argc, char **argv, struct command *c)
 {
     static const struct option options[] = {
-        {"agent", required_argument, NULL, 'a'},
-        {"calls", required_argument, NULL, 'c'},
-        {"dry-run", no_argument, NULL, 'n'},
-        {"help", no_argument, NULL, 'h'},
-        {"parallel", required_argument, NULL, 'p'},
-        {"print", no_argument, NULL, 'n'},
-        {"seed", required_argument, NULL, 's'},
-        {"url", required_argument, NULL, 'u'},
-        {NULL, 0, NULL, 0},
+        {"agent", required_argument, NULL, 'a'}, {"calls", required_argument, NULL, 'c'},
+        {"days", required_argument, NULL, 'd'},  {"dry-run", no_argument, NULL, 'n'},
+        {"help", no_argument, NULL, 'h'},        {"parallel", required_argument, NULL, 'p'},
+        {"print", no_argument, NULL, 'n'},       {"seed", required_argument, NULL, 's'},
+        {"url", required_argument, NULL, 'u'},   {NULL, 0, NULL, 0},
     };
     bool seeded = false;
     *c = (struct command){.calls = 1, .parallel = 4};

@@ -235,3 +235,21 @@ test('keys and port may come from .env, and a missing key is named', async () =>
   fs.writeFileSync(`${cwd}/.env`, `PORT=${server.port}\nRETELL_API_KEY="${RETELL_KEY}"\n`);
   assert.equal((await trigger(['call_ended'], { cwd, env })).code, 0);
 });
+
+test('--days spreads the calls as an office\'s days go, none of them in the future', async () => {
+  const print = (...args) => trigger(['call_ended', '--calls', '1000', '--print', ...args]);
+  const { code, stdout } = await print('--days', '90');
+  assert.equal(code, 0);
+  const times = stdout.trim().split('\n').map((line) => JSON.parse(line)).filter((e) => e.event === 'call_ended' && e.call.end_timestamp)
+    .map((e) => e.call.end_timestamp);
+  assert.ok(times.length > 800);
+  assert.ok(Math.max(...times) <= Date.now());
+  assert.ok(Date.now() - Math.max(...times) < 2 * 86_400_000);
+  assert.ok(Date.now() - Math.min(...times) > 85 * 86_400_000 && Date.now() - Math.min(...times) < 97 * 86_400_000);
+  const hours = times.map((t) => new Date(t).getUTCHours());
+  assert.ok(hours.filter((h) => h >= 8 && h < 18).length > 0.7 * hours.length, 'most in office hours');
+  const days = times.map((t) => new Date(t).getUTCDay());
+  assert.ok(days.filter((d) => d === 0).length * 2 < days.filter((d) => d === 3).length, 'few on Sundays');
+  assert.equal((await print('--days', '90', '--seed', '5')).stdout, (await print('--days', '90', '--seed', '5')).stdout);
+  for (const bad of ['0', '-1', '1.5', '9999999']) assert.equal((await print('--days', bad)).code, 2, bad);
+});
