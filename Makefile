@@ -39,13 +39,16 @@ LIBS     := -Wl,--as-needed -lcivetweb -lcjson -lcurl -ljwt -lpq -lsodium -lcryp
 
 # json_scan is pure C that the extension and the server share.
 SOURCES    := $(sort $(wildcard server/*.c server/*/*.c)) pg_extension/src/json_scan.c
+# The extension's pure C that the server does not share: tested without a PostgreSQL.
+PURE       := $(patsubst %,pg_extension/src/%.c,histogram stats_acc stats_codec stats_words)
 MIGRATIONS := $(sort $(wildcard sql/migrations/*.sql))
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
 
 OBJECTS := $(SOURCES:%.c=$B/obj/%.o) $B/obj/migrations.o
 # What the tests link: all but the command line. An archive, so that a test that includes a .c file
 # to reach its statics gets its own copy of it rather than two.
-TESTED  := $(patsubst %.c,$B/asan/%.o,$(filter-out server/main.c,$(SOURCES))) $B/asan/migrations.o
+TESTED  := $(patsubst %.c,$B/asan/%.o,$(filter-out server/main.c,$(SOURCES)) $(PURE)) \
+           $B/asan/migrations.o
 
 .PHONY: all server extension run demo stop install test test-lint test-unit test-pgtap test-http \
         bench lint clean help packages packages-test install-extension unit-programs
