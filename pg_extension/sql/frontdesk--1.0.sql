@@ -1,7 +1,7 @@
 \echo Use "CREATE EXTENSION frontdesk" to load this file. \quit
 
--- Functions only: tables, indexes and roles belong to the migrations, which come after. What the
--- functions read and write is named in full inside them and looked up when they first run.
+-- Functions and types only: tables, indexes and roles belong to the migrations, which come after.
+-- What the functions read and write is named in full inside them and looked up when they first run.
 
 CREATE FUNCTION frontdesk.extension_version()
 RETURNS pg_catalog.text
@@ -136,6 +136,389 @@ AS 'MODULE_PATHNAME', 'frontdesk_agent_json';
 
 COMMENT ON FUNCTION frontdesk.agent_json(pg_catalog.text, pg_catalog.text[]) IS
 'One agent: id, agent_id, agent_name, status, created_at, updated_at. agent_ids: the agents that the caller may see; null means all. Null when there is no such agent, or it is not among them.';
+
+-- ---- call_stats: the statistics of a set of calls as one value ----
+
+CREATE TYPE frontdesk.call_stats;
+
+CREATE FUNCTION frontdesk.call_stats_in(pg_catalog.cstring)
+RETURNS frontdesk.call_stats
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'frontdesk_call_stats_in';
+
+COMMENT ON FUNCTION frontdesk.call_stats_in(pg_catalog.cstring) IS
+'Text of a call_stats, see the type. 22P02 when it is none, 22003 when its sums leave 64 bits.';
+
+CREATE FUNCTION frontdesk.call_stats_out(frontdesk.call_stats)
+RETURNS pg_catalog.cstring
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'frontdesk_call_stats_out';
+
+COMMENT ON FUNCTION frontdesk.call_stats_out(frontdesk.call_stats) IS
+'A call_stats as text.';
+
+CREATE FUNCTION frontdesk.call_stats_recv(pg_catalog.internal)
+RETURNS frontdesk.call_stats
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'frontdesk_call_stats_recv';
+
+COMMENT ON FUNCTION frontdesk.call_stats_recv(pg_catalog.internal) IS
+'Binary of a call_stats, its bytes as they are stored. 22P03 when they are none or not in their one canonical spelling.';
+
+CREATE FUNCTION frontdesk.call_stats_send(frontdesk.call_stats)
+RETURNS pg_catalog.bytea
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'frontdesk_call_stats_send';
+
+COMMENT ON FUNCTION frontdesk.call_stats_send(frontdesk.call_stats) IS
+'A call_stats as binary.';
+
+CREATE TYPE frontdesk.call_stats (
+    INPUT = frontdesk.call_stats_in,
+    OUTPUT = frontdesk.call_stats_out,
+    RECEIVE = frontdesk.call_stats_recv,
+    SEND = frontdesk.call_stats_send,
+    INTERNALLENGTH = VARIABLE,
+    ALIGNMENT = int4,
+    STORAGE = external
+);
+
+COMMENT ON TYPE frontdesk.call_stats IS
+'Statistics of a set of calls: counts by status, success and sentiment together, by disconnection reason and by voicemail; number and sum of durations (ms) and of costs (1/10000 cent), and a histogram of each (cells at most 1.6 % wide). Adds and subtracts exactly, so counts may be negative in a difference. Equal statistics are equal bytes. Words longer than 64 bytes are counted under their beginning.
+Made by call_stats_agg(), asked by total(), success_rate(), by_status(), duration_percentile() and others. A value takes 25 bytes for one call and 2 kB for a million. Text is JSON: {"calls": [[status, successful, sentiment, count], ...], "reasons": [[reason, count], ...], "in_voicemail": {"true": count, "false": count}, "duration_ms": {"sum": ms, "cells": [[cell, count], ...]}, "cost": {...}}.';
+
+CREATE FUNCTION frontdesk.call_stats_add(a frontdesk.call_stats, b frontdesk.call_stats)
+RETURNS frontdesk.call_stats
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'frontdesk_call_stats_add';
+
+COMMENT ON FUNCTION frontdesk.call_stats_add(frontdesk.call_stats, frontdesk.call_stats) IS
+'The statistics of both sets of calls together. 22003 when a sum leaves 64 bits.';
+
+CREATE FUNCTION frontdesk.call_stats_subtract(a frontdesk.call_stats, b frontdesk.call_stats)
+RETURNS frontdesk.call_stats
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'frontdesk_call_stats_subtract';
+
+COMMENT ON FUNCTION frontdesk.call_stats_subtract(frontdesk.call_stats, frontdesk.call_stats) IS
+'The statistics of the calls of a without those of b, exactly. 22003 when a sum leaves 64 bits.';
+
+CREATE FUNCTION frontdesk.call_stats_eq(a frontdesk.call_stats, b frontdesk.call_stats)
+RETURNS pg_catalog.bool
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'frontdesk_call_stats_eq';
+
+COMMENT ON FUNCTION frontdesk.call_stats_eq(frontdesk.call_stats, frontdesk.call_stats) IS
+'Do both say the same?';
+
+CREATE FUNCTION frontdesk.call_stats_ne(a frontdesk.call_stats, b frontdesk.call_stats)
+RETURNS pg_catalog.bool
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'frontdesk_call_stats_ne';
+
+COMMENT ON FUNCTION frontdesk.call_stats_ne(frontdesk.call_stats, frontdesk.call_stats) IS
+'Does one say something else?';
+
+CREATE FUNCTION frontdesk.call_stats_hash(frontdesk.call_stats)
+RETURNS pg_catalog.int4
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'frontdesk_call_stats_hash';
+
+COMMENT ON FUNCTION frontdesk.call_stats_hash(frontdesk.call_stats) IS
+'A hash of the value, for hashed plans.';
+
+CREATE FUNCTION frontdesk.call_stats_hash_extended(frontdesk.call_stats, pg_catalog.int8)
+RETURNS pg_catalog.int8
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'frontdesk_call_stats_hash_extended';
+
+COMMENT ON FUNCTION frontdesk.call_stats_hash_extended(frontdesk.call_stats, pg_catalog.int8) IS
+'A seeded hash of the value, for hashed plans.';
+
+CREATE OPERATOR frontdesk.+ (
+    LEFTARG = frontdesk.call_stats, RIGHTARG = frontdesk.call_stats, FUNCTION = frontdesk.call_stats_add, COMMUTATOR = +
+);
+
+COMMENT ON OPERATOR frontdesk.+ (frontdesk.call_stats, frontdesk.call_stats) IS 'both together';
+
+CREATE OPERATOR frontdesk.- (
+    LEFTARG = frontdesk.call_stats, RIGHTARG = frontdesk.call_stats, FUNCTION = frontdesk.call_stats_subtract
+);
+
+COMMENT ON OPERATOR frontdesk.- (frontdesk.call_stats, frontdesk.call_stats) IS 'the first without the second';
+
+CREATE OPERATOR frontdesk.= (
+    LEFTARG = frontdesk.call_stats, RIGHTARG = frontdesk.call_stats, FUNCTION = frontdesk.call_stats_eq, COMMUTATOR = =, NEGATOR = <>, RESTRICT = pg_catalog.eqsel, JOIN = pg_catalog.eqjoinsel, HASHES
+);
+
+COMMENT ON OPERATOR frontdesk.= (frontdesk.call_stats, frontdesk.call_stats) IS 'say the same';
+
+CREATE OPERATOR frontdesk.<> (
+    LEFTARG = frontdesk.call_stats, RIGHTARG = frontdesk.call_stats, FUNCTION = frontdesk.call_stats_ne, COMMUTATOR = <>, NEGATOR = =, RESTRICT = pg_catalog.neqsel, JOIN = pg_catalog.neqjoinsel
+);
+
+COMMENT ON OPERATOR frontdesk.<> (frontdesk.call_stats, frontdesk.call_stats) IS 'say something else';
+
+CREATE OPERATOR CLASS frontdesk.call_stats_ops DEFAULT FOR TYPE frontdesk.call_stats USING hash AS
+    OPERATOR 1 frontdesk.= (frontdesk.call_stats, frontdesk.call_stats),
+    FUNCTION 1 frontdesk.call_stats_hash(frontdesk.call_stats),
+    FUNCTION 2 frontdesk.call_stats_hash_extended(frontdesk.call_stats, pg_catalog.int8);
+
+COMMENT ON OPERATOR CLASS frontdesk.call_stats_ops USING hash IS 'equality of statistics';
+
+CREATE FUNCTION frontdesk.call_stats_agg_call(
+    state frontdesk.call_stats,
+    call_status pg_catalog.text,
+    call_successful pg_catalog.bool,
+    user_sentiment pg_catalog.text,
+    disconnection_reason pg_catalog.text,
+    in_voicemail pg_catalog.bool,
+    duration_ms pg_catalog.int8,
+    cost pg_catalog.numeric)
+RETURNS frontdesk.call_stats
+LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'frontdesk_call_stats_agg_call';
+
+COMMENT ON FUNCTION frontdesk.call_stats_agg_call(frontdesk.call_stats, pg_catalog.text, pg_catalog.bool, pg_catalog.text, pg_catalog.text, pg_catalog.bool, pg_catalog.int8, pg_catalog.numeric) IS
+'Step of call_stats_agg(): adds a call.';
+
+CREATE FUNCTION frontdesk.call_stats_agg_remove_call(
+    state frontdesk.call_stats,
+    call_status pg_catalog.text,
+    call_successful pg_catalog.bool,
+    user_sentiment pg_catalog.text,
+    disconnection_reason pg_catalog.text,
+    in_voicemail pg_catalog.bool,
+    duration_ms pg_catalog.int8,
+    cost pg_catalog.numeric)
+RETURNS frontdesk.call_stats
+LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'frontdesk_call_stats_agg_remove_call';
+
+COMMENT ON FUNCTION frontdesk.call_stats_agg_remove_call(frontdesk.call_stats, pg_catalog.text, pg_catalog.bool, pg_catalog.text, pg_catalog.text, pg_catalog.bool, pg_catalog.int8, pg_catalog.numeric) IS
+'Step of call_stats_agg() over a moving window: takes a call away.';
+
+CREATE FUNCTION frontdesk.call_stats_agg_value(state frontdesk.call_stats, stats frontdesk.call_stats)
+RETURNS frontdesk.call_stats
+LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'frontdesk_call_stats_agg_value';
+
+COMMENT ON FUNCTION frontdesk.call_stats_agg_value(frontdesk.call_stats, frontdesk.call_stats) IS
+'Step of call_stats_agg(): adds statistics; joins partial states.';
+
+CREATE FUNCTION frontdesk.call_stats_agg_remove_value(state frontdesk.call_stats, stats frontdesk.call_stats)
+RETURNS frontdesk.call_stats
+LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'frontdesk_call_stats_agg_remove_value';
+
+COMMENT ON FUNCTION frontdesk.call_stats_agg_remove_value(frontdesk.call_stats, frontdesk.call_stats) IS
+'Step of call_stats_agg() over a moving window: takes statistics away.';
+
+CREATE AGGREGATE frontdesk.call_stats_agg(
+    call_status pg_catalog.text,
+    call_successful pg_catalog.bool,
+    user_sentiment pg_catalog.text,
+    disconnection_reason pg_catalog.text,
+    in_voicemail pg_catalog.bool,
+    duration_ms pg_catalog.int8,
+    cost pg_catalog.numeric
+) (
+    SFUNC = frontdesk.call_stats_agg_call,
+    STYPE = frontdesk.call_stats,
+    SSPACE = 4096,
+    COMBINEFUNC = frontdesk.call_stats_agg_value,
+    MSFUNC = frontdesk.call_stats_agg_call,
+    MINVFUNC = frontdesk.call_stats_agg_remove_call,
+    MSTYPE = frontdesk.call_stats,
+    MSSPACE = 4096,
+    PARALLEL = SAFE
+);
+
+COMMENT ON AGGREGATE frontdesk.call_stats_agg(pg_catalog.text, pg_catalog.bool, pg_catalog.text, pg_catalog.text, pg_catalog.bool, pg_catalog.int8, pg_catalog.numeric) IS
+'Statistics of calls, from their columns in this order: call_status, call_successful, user_sentiment, disconnection_reason, in_voicemail, duration_ms (ms), cost (cents). Null is counted as "none". Null over no rows. 22003 when duration or cost is negative or no finite number.';
+
+CREATE AGGREGATE frontdesk.call_stats_agg(stats frontdesk.call_stats) (
+    SFUNC = frontdesk.call_stats_agg_value,
+    STYPE = frontdesk.call_stats,
+    SSPACE = 4096,
+    COMBINEFUNC = frontdesk.call_stats_agg_value,
+    MSFUNC = frontdesk.call_stats_agg_value,
+    MINVFUNC = frontdesk.call_stats_agg_remove_value,
+    MSTYPE = frontdesk.call_stats,
+    MSSPACE = 4096,
+    PARALLEL = SAFE
+);
+
+COMMENT ON AGGREGATE frontdesk.call_stats_agg(frontdesk.call_stats) IS
+'The sum of statistics. Nulls are left out; null over no rows.';
+
+CREATE FUNCTION frontdesk.total(stats frontdesk.call_stats)
+RETURNS pg_catalog.int8
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'frontdesk_total';
+
+COMMENT ON FUNCTION frontdesk.total(frontdesk.call_stats) IS
+'How many calls. Never null.';
+
+CREATE FUNCTION frontdesk.successful(stats frontdesk.call_stats)
+RETURNS pg_catalog.int8
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'frontdesk_successful';
+
+COMMENT ON FUNCTION frontdesk.successful(frontdesk.call_stats) IS
+'How many calls were successful (call_successful is true). Never null.';
+
+CREATE FUNCTION frontdesk.unsuccessful(stats frontdesk.call_stats)
+RETURNS pg_catalog.int8
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'frontdesk_unsuccessful';
+
+COMMENT ON FUNCTION frontdesk.unsuccessful(frontdesk.call_stats) IS
+'How many calls were analysed and not successful. Never null.';
+
+CREATE FUNCTION frontdesk.unanalysed(stats frontdesk.call_stats)
+RETURNS pg_catalog.int8
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'frontdesk_unanalysed';
+
+COMMENT ON FUNCTION frontdesk.unanalysed(frontdesk.call_stats) IS
+'How many calls have no call_successful yet. Never null.';
+
+CREATE FUNCTION frontdesk.success_rate(stats frontdesk.call_stats)
+RETURNS pg_catalog.float8
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'frontdesk_success_rate';
+
+COMMENT ON FUNCTION frontdesk.success_rate(frontdesk.call_stats) IS
+'successful / (successful + unsuccessful), 0 to 1; null when none is analysed.';
+
+CREATE FUNCTION frontdesk.in_voicemail(stats frontdesk.call_stats)
+RETURNS pg_catalog.int8
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'frontdesk_in_voicemail';
+
+COMMENT ON FUNCTION frontdesk.in_voicemail(frontdesk.call_stats) IS
+'How many calls ended in a voicemail. Never null.';
+
+CREATE FUNCTION frontdesk.duration_count(stats frontdesk.call_stats)
+RETURNS pg_catalog.int8
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'frontdesk_duration_count';
+
+COMMENT ON FUNCTION frontdesk.duration_count(frontdesk.call_stats) IS
+'How many calls have a duration. Never null.';
+
+CREATE FUNCTION frontdesk.duration_sum(stats frontdesk.call_stats)
+RETURNS pg_catalog.int8
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'frontdesk_duration_sum';
+
+COMMENT ON FUNCTION frontdesk.duration_sum(frontdesk.call_stats) IS
+'Sum of the durations in ms, exact. Never null.';
+
+CREATE FUNCTION frontdesk.duration_avg(stats frontdesk.call_stats)
+RETURNS pg_catalog.numeric
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'frontdesk_duration_avg';
+
+COMMENT ON FUNCTION frontdesk.duration_avg(frontdesk.call_stats) IS
+'Average duration in ms, exact, of the calls that have one; null when none has.';
+
+CREATE FUNCTION frontdesk.duration_min(stats frontdesk.call_stats)
+RETURNS pg_catalog.int8
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'frontdesk_duration_min';
+
+COMMENT ON FUNCTION frontdesk.duration_min(frontdesk.call_stats) IS
+'Shortest duration in ms, rounded down to its histogram cell (at most 1.6 %); null when there is none.';
+
+CREATE FUNCTION frontdesk.duration_max(stats frontdesk.call_stats)
+RETURNS pg_catalog.int8
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'frontdesk_duration_max';
+
+COMMENT ON FUNCTION frontdesk.duration_max(frontdesk.call_stats) IS
+'Longest duration in ms, rounded up to its histogram cell (at most 1.6 %); null when there is none.';
+
+CREATE FUNCTION frontdesk.cost_count(stats frontdesk.call_stats)
+RETURNS pg_catalog.int8
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'frontdesk_cost_count';
+
+COMMENT ON FUNCTION frontdesk.cost_count(frontdesk.call_stats) IS
+'How many calls have a cost. Never null.';
+
+CREATE FUNCTION frontdesk.cost_sum(stats frontdesk.call_stats)
+RETURNS pg_catalog.numeric
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'frontdesk_cost_sum';
+
+COMMENT ON FUNCTION frontdesk.cost_sum(frontdesk.call_stats) IS
+'Sum of the costs in cents, exact. Never null.';
+
+CREATE FUNCTION frontdesk.cost_avg(stats frontdesk.call_stats)
+RETURNS pg_catalog.numeric
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'frontdesk_cost_avg';
+
+COMMENT ON FUNCTION frontdesk.cost_avg(frontdesk.call_stats) IS
+'Average cost in cents, exact, of the calls that have one; null when none has.';
+
+CREATE FUNCTION frontdesk.cost_min(stats frontdesk.call_stats)
+RETURNS pg_catalog.numeric
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'frontdesk_cost_min';
+
+COMMENT ON FUNCTION frontdesk.cost_min(frontdesk.call_stats) IS
+'Least cost in cents, rounded down to its histogram cell (at most 1.6 %); null when there is none.';
+
+CREATE FUNCTION frontdesk.cost_max(stats frontdesk.call_stats)
+RETURNS pg_catalog.numeric
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'frontdesk_cost_max';
+
+COMMENT ON FUNCTION frontdesk.cost_max(frontdesk.call_stats) IS
+'Greatest cost in cents, rounded up to its histogram cell (at most 1.6 %); null when there is none.';
+
+CREATE FUNCTION frontdesk.duration_percentile(stats frontdesk.call_stats, p pg_catalog.float8)
+RETURNS pg_catalog.int8
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'frontdesk_duration_percentile';
+
+COMMENT ON FUNCTION frontdesk.duration_percentile(frontdesk.call_stats, pg_catalog.float8) IS
+'The duration in ms that the share p (0 to 1) of those known does not exceed, as percentile_disc() defines it, within 0.8 %; exact for one call; null when none is known. 22003 when p is outside 0 to 1.';
+
+CREATE FUNCTION frontdesk.cost_percentile(stats frontdesk.call_stats, p pg_catalog.float8)
+RETURNS pg_catalog.numeric
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'frontdesk_cost_percentile';
+
+COMMENT ON FUNCTION frontdesk.cost_percentile(frontdesk.call_stats, pg_catalog.float8) IS
+'The cost in cents that the share p (0 to 1) of those known does not exceed, as percentile_disc() defines it, within 0.8 %; exact for one call; null when none is known. 22003 when p is outside 0 to 1.';
+
+CREATE FUNCTION frontdesk.by_status(stats frontdesk.call_stats)
+RETURNS TABLE (call_status pg_catalog.text, calls pg_catalog.int8)
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 5
+AS 'MODULE_PATHNAME', 'frontdesk_by_status';
+
+COMMENT ON FUNCTION frontdesk.by_status(frontdesk.call_stats) IS
+'How many calls there are of each status; null is none. No row for what there is none of.';
+
+CREATE FUNCTION frontdesk.by_sentiment(stats frontdesk.call_stats)
+RETURNS TABLE (user_sentiment pg_catalog.text, calls pg_catalog.int8)
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 5
+AS 'MODULE_PATHNAME', 'frontdesk_by_sentiment';
+
+COMMENT ON FUNCTION frontdesk.by_sentiment(frontdesk.call_stats) IS
+'How many calls there are of each sentiment; null is none. No row for what there is none of.';
+
+CREATE FUNCTION frontdesk.by_reason(stats frontdesk.call_stats)
+RETURNS TABLE (disconnection_reason pg_catalog.text, calls pg_catalog.int8)
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 5
+AS 'MODULE_PATHNAME', 'frontdesk_by_reason';
+
+COMMENT ON FUNCTION frontdesk.by_reason(frontdesk.call_stats) IS
+'How many calls there are of each disconnection reason; null is none. No row for what there is none of.';
 
 -- Nobody may run these until the schema's owner says so: the migrations, which run as that owner and
 -- not as the superuser that installs the extension, grant them role by role.
