@@ -33,7 +33,7 @@ LANGUAGE  = -std=gnu11 -D_GNU_SOURCE -Iserver -Ipg_extension/src -isystem $(PG_I
 CFLAGS   ?= -O2 -g
 LDFLAGS  ?=
 LINK_HARDENED := -pie -Wl,-z,relro,-z,now
-LIBS     := -Wl,--as-needed -lcivetweb -lcjson -lcurl -ljwt -lpq -lsodium -lcrypto -lpthread
+LIBS     := -Wl,--as-needed -lcivetweb -lcjson -lcurl -ljwt -lpq -lsodium -lcrypto -lcrypt -lpthread
 
 # ---- what there is ----
 
@@ -138,8 +138,9 @@ tests/http/node_modules/.package-lock.json: tests/http/package-lock.json
 	@cd tests/http && npm ci --silent --no-audit --no-fund
 	@touch $@
 
+# ASan's own crypt_r hides that ours is needed.
 $B/asan/%: $B/asan/tests/unit/%.o $B/asan/tested.a
-	$(CC) $(SANITIZED) -o $@ $^ $(LIBS) -lcmocka
+	$(CC) $(SANITIZED) -o $@ $^ $(LIBS) -lcmocka -Wl,--no-as-needed -lcrypt
 
 $B/asan/tested.a: $(TESTED)
 	rm -f $@

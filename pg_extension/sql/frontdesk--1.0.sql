@@ -27,7 +27,7 @@ AS 'MODULE_PATHNAME', 'frontdesk_ingest';
 
 COMMENT ON FUNCTION frontdesk.ingest(pg_catalog.bytea[], pg_catalog.text[], pg_catalog.int8[]) IS
 'Stores a batch of Retell''s events in the journal and merges them into their calls; adds agents not seen before.
-bodies: raw bytes of {"event": ..., "call": {...}}. sources: webhook, poll or replay. sent_ms: when each was sent, ms since epoch; null means now. All of one length, or error 22023; a null array gives no rows.
+bodies: raw bytes of {"event": ..., "call": {...}}. sources: webhook, poll, replay or import. sent_ms: when each was sent, ms since epoch; null means now. All of one length, or error 22023; a null array gives no rows.
 One row an event, in the order given: ord from 1; outcome inserted (a new call), updated, unchanged (a duplicate, or nothing new), kept (no call to merge into) or dead (not understood: error says why, the journal has it). agent_id, call_id and event are empty when unknown; error is null unless dead.
 The result is the same whatever the order and number of deliveries, and one event''s fault never fails the others. Sessions that write the same call wait for each other: use READ COMMITTED and one batch a transaction. Costs about 0.1 ms an event.';
 

@@ -90,12 +90,13 @@ static void check_array(const ArrayType *array, const char *name)
 static const char *check_source(Datum value)
 {
     const char *source = TextDatumGetCString(value);
-    if (strcmp(source, "webhook") != 0 && strcmp(source, "poll") != 0 &&
-        strcmp(source, "replay") != 0)
-        ereport(ERROR,
-                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown source \"%s\"", source),
-                 errhint("Use webhook, poll or replay.")));
-    return source;
+    static const char *const known[] = {"webhook", "poll", "replay", "import"};
+    for (size_t i = 0; i < lengthof(known); i++)
+        if (strcmp(source, known[i]) == 0)
+            return source;
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown source \"%s\"", source),
+             errhint("Use webhook, poll, replay or import.")));
 }
 
 /* Milliseconds since 1970. */

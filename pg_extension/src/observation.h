@@ -32,7 +32,7 @@ struct version {
 struct observation {
     /* As delivered. */
     Datum body;         /* bytea */
-    const char *source; /* webhook, poll or replay */
+    const char *source; /* webhook, poll, replay or import */
     int64 sent_ms;
     unsigned char digest[DIGEST_LENGTH];
 

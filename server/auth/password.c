@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/crypto.h"
 
+#include <crypt.h>
 #include <pthread.h>
 #include <sodium.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@ enum {
     STACK = 1024 * 1024,
     QUEUE_PER_THREAD = 16, /* about 200 ms of waiting */
     MAX_THREADS = 64,
+    BCRYPT_LEN = 60, /* "$2b$10$", 22 characters of salt, 31 of digest */
 };
 
 _Static_assert((int)PASSWORD_HASH_SIZE >= (int)crypto_pwhash_STRBYTES, "a hash must fit");
@@ -53,10 +55,38 @@ enum err password_hash_here(const char *password, char *hash)
                : ERR_OK;
 }
 
+/*
+ * bcrypt, of a user who came from another back end: verified here until the first login has the
+ * password hashed anew. Its cost is bounded where users are imported, and once more here.
+ */
+static bool is_bcrypt(const char *hash)
+{
+    return hash[0] == '$' && hash[1] == '2' && strlen(hash) == BCRYPT_LEN && hash[4] <= '1' &&
+           (hash[4] == '0' || hash[5] <= '4');
+}
+
+static enum err check_bcrypt(struct job *job)
+{
+    struct crypt_data *data = calloc(1, sizeof *data); /* 32 KB */
+    if (!data)
+        return ERR_NOMEM;
+    const char *made = crypt_r(job->password, job->hash, data);
+    job->verdict.matches =
+        made && strlen(made) == BCRYPT_LEN && sodium_memcmp(made, job->hash, BCRYPT_LEN) == 0;
+    job->verdict.outdated = job->verdict.matches;
+    sodium_memzero(data, sizeof *data);
+    free(data);
+    return ERR_OK;
+}
+
 static void run(struct job *job)
 {
     if (!job->hash) {
         job->err = password_hash_here(job->password, job->made);
+        return;
+    }
+    if (is_bcrypt(job->hash)) {
+        job->err = check_bcrypt(job);
         return;
     }
     job->verdict.matches =

@@ -38,7 +38,7 @@ MUSTCHECK enum err password_hash(struct passwords *passwords, const char *passwo
                                  int64_t deadline, char *hash);
 
 /*
- * Checks `password` against `hash`, or in the same time against one that nothing matches when
+ * Checks `password` against `hash` (argon2id, or bcrypt of a cost up to 14, which is outdated), or in the same time against one that nothing matches when
  * `hash` is NULL (there is no such user). Errors as password_hash().
  */
 MUSTCHECK enum err password_check(struct passwords *passwords, const char *password,

@@ -51,6 +51,45 @@ static void the_right_password_matches_and_no_other(void **state)
     assert_string_not_equal(hash, other); /* salted */
 }
 
+/* Made by bcryptjs, which is what the old back end uses: $2a$, $2b$; and one by PHP: $2y$. */
+static void an_imported_bcrypt_hash_matches_and_is_outdated(void **state)
+{
+    (void)state;
+    static const char *const hashes[] = {
+        "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+        "$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+        "$2y$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+    };
+    struct password_verdict verdict;
+    for (size_t i = 0; i < sizeof hashes / sizeof hashes[0]; i++) {
+        assert_int_equal(password_check(passwords, "U*U", hashes[i], soon(), &verdict), ERR_OK);
+        assert_true(verdict.matches);
+        assert_true(verdict.outdated);
+        assert_int_equal(password_check(passwords, "U*V", hashes[i], soon(), &verdict), ERR_OK);
+        assert_false(verdict.matches);
+        assert_false(verdict.outdated);
+    }
+}
+
+static void a_bcrypt_hash_that_would_take_hours_or_is_cut_never_matches(void **state)
+{
+    (void)state;
+    static const char *const hashes[] = {
+        "$2b$31$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+        "$2b$15$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+        "$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOe",
+        "$2b$05$",
+        "$2",
+        "$",
+        "",
+    };
+    struct password_verdict verdict;
+    for (size_t i = 0; i < sizeof hashes / sizeof hashes[0]; i++) {
+        assert_int_equal(password_check(passwords, "U*U", hashes[i], soon(), &verdict), ERR_OK);
+        assert_false(verdict.matches);
+    }
+}
+
 static void nobodys_password_never_matches(void **state)
 {
     (void)state;
@@ -144,6 +183,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_right_password_matches_and_no_other),
+        cmocka_unit_test(an_imported_bcrypt_hash_matches_and_is_outdated),
+        cmocka_unit_test(a_bcrypt_hash_that_would_take_hours_or_is_cut_never_matches),
         cmocka_unit_test(nobodys_password_never_matches),
         cmocka_unit_test(a_hash_of_other_parameters_matches_and_is_outdated),
         cmocka_unit_test(a_hash_that_is_none_matches_nothing),
