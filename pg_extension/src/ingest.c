@@ -167,13 +167,13 @@ static int compare_calls(const void *a, const void *b)
 /* Gathers the items of each call. */
 static void group_calls(struct batch *batch)
 {
-    struct item **sorted = palloc(sizeof(*sorted) * (size_t)Max(batch->count, 1));
+    struct item **sorted = palloc(sizeof(struct item *) * (size_t)Max(batch->count, 1));
     int n = 0;
 
     for (int i = 0; i < batch->count; i++)
         if (batch->items[i].seen.has_call)
             sorted[n++] = &batch->items[i];
-    qsort(sorted, (size_t)n, sizeof(*sorted), compare_calls);
+    qsort(sorted, (size_t)n, sizeof(struct item *), compare_calls);
     batch->calls = palloc0(sizeof(struct call) * (size_t)Max(n, 1));
     for (int i = 0; i < n; i++) {
         const char *call_id = sorted[i]->seen.call_id;
@@ -334,11 +334,11 @@ static void journal_item(struct item *item, TimestampTz now)
 
 static void journal_batch(struct batch *batch)
 {
-    struct item **sorted = palloc(sizeof(*sorted) * (size_t)Max(batch->count, 1));
+    struct item **sorted = palloc(sizeof(struct item *) * (size_t)Max(batch->count, 1));
 
     for (int i = 0; i < batch->count; i++)
         sorted[i] = &batch->items[i];
-    qsort(sorted, (size_t)batch->count, sizeof(*sorted), compare_deliveries);
+    qsort(sorted, (size_t)batch->count, sizeof(struct item *), compare_deliveries);
     for (int i = 0; i < batch->count; i++) {
         CHECK_FOR_INTERRUPTS();
         if (i == 0 || compare_keys(&sorted[i], &sorted[i - 1]) != 0)

@@ -129,7 +129,7 @@ struct config_source *config_source_open(struct buf *errors)
 {
     struct config_source *source = calloc(1, sizeof *source);
     if (source)
-        source->arena = arena_new(4 * 1024 * 1024);
+        source->arena = arena_new(4 << 20);
     if (source && source->arena && read_env_file(source, errors))
         return source;
     config_source_free(source);

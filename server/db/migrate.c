@@ -70,11 +70,16 @@ static size_t applied_rows(const struct db_result *applied)
     return applied ? db_rows(applied) : 0;
 }
 
+static int applied_version(const struct db_result *applied, size_t row)
+{
+    return (int)strtol(db_value(applied, row, APPLIED_VERSION), NULL, 10);
+}
+
 /* The row of `version` in `applied`, or -1. */
 static long find_applied(const struct db_result *applied, int version)
 {
     for (size_t i = 0; i < applied_rows(applied); i++)
-        if (atoi(db_value(applied, i, APPLIED_VERSION)) == version)
+        if (applied_version(applied, i) == version)
             return (long)i;
     return -1;
 }
@@ -94,7 +99,7 @@ static enum err compare(const struct db_result *applied, enum schema_state *stat
     bool unknown = false;
     size_t pending = 0;
     for (size_t i = 0; i < applied_rows(applied); i++) {
-        int version = atoi(db_value(applied, i, APPLIED_VERSION));
+        int version = applied_version(applied, i);
         const struct migration_file *file = find_file(version);
         char sum[CRYPTO_SHA256_HEX_SIZE];
         if (!file) {

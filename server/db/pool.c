@@ -213,6 +213,7 @@ static enum err wait_in_line(struct db_pool *pool, int64_t deadline, struct db_c
 
     cond_init_mono(&w.granted);
     *pool->last = &w;
+    /* cppcheck-suppress autoVariables ; it leaves the queue before this returns */
     pool->last = &w.next;
     pool->waiting++;
     while (!w.conn && !w.refused && !timed_out)

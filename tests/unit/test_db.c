@@ -155,7 +155,7 @@ static void every_statement_is_there_and_counts_its_parameters(void **state)
             assert_string_not_equal(text->name, statement_text((enum statement)j)->name);
         int highest = 0;
         for (const char *at = strchr(text->sql, '$'); at; at = strchr(at + 1, '$')) {
-            int number = atoi(at + 1);
+            int number = (int)strtol(at + 1, NULL, 10);
             highest = number > highest ? number : highest;
         }
         assert_int_equal(highest, text->params);

@@ -104,7 +104,7 @@ static void a_hash_of_other_parameters_matches_and_is_outdated(void **state)
     (void)state;
     char hash[crypto_pwhash_STRBYTES];
     struct password_verdict verdict;
-    assert_int_equal(crypto_pwhash_str(hash, "pw", 2, 1, 8 * 1024 * 1024), 0);
+    assert_int_equal(crypto_pwhash_str(hash, "pw", 2, 1, 8 << 20), 0);
     assert_int_equal(password_check(passwords, "pw", hash, soon(), &verdict), ERR_OK);
     assert_true(verdict.matches);
     assert_true(verdict.outdated);
@@ -151,7 +151,7 @@ static void crowd(int64_t deadline)
     pthread_attr_t attr;
     done = busy = late = other = 0;
     pthread_attr_init(&attr);
-    pthread_attr_setstacksize(&attr, 256 * 1024);
+    pthread_attr_setstacksize(&attr, 256 << 10);
     for (int i = 0; i < CROWD; i++)
         assert_int_equal(pthread_create(&threads[i], &attr, one_check, &deadline), 0);
     for (int i = 0; i < CROWD; i++)

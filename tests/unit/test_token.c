@@ -55,7 +55,8 @@ static const char *mint(const char *header, const char *payload, const char *sec
     HMAC(EVP_sha256(), secret, (int)strlen(secret), (unsigned char *)token, strlen(token), mac,
          NULL);
     codec_base64url(mac, sizeof mac, mac_text);
-    strcat(strcat(token, "."), mac_text);
+    size_t len = strlen(token);
+    (void)snprintf(token + len, sizeof token - len, ".%s", mac_text);
     return token;
 }
 
