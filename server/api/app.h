@@ -3,6 +3,7 @@
 #define FRONTDESK_API_APP_H
 
 #include "auth/guard.h"
+#include "auth/password.h"
 #include "base/config.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -20,6 +21,7 @@ struct app {
     struct metrics *metrics;
     struct writer *writer;
     struct guard guard;
+    struct passwords *passwords;
     int64_t started_ms; /* clock_mono_ms() */
 };
 

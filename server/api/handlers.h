@@ -8,6 +8,9 @@
 struct app;
 
 /* agents.c */
+void agent_add(struct app *app, const struct request *req, struct response *res);
+void agent_change(struct app *app, const struct request *req, struct response *res);
+void agent_deactivate(struct app *app, const struct request *req, struct response *res);
 void agent_info(struct app *app, const struct request *req, struct response *res);
 void agents_list(struct app *app, const struct request *req, struct response *res);
 
@@ -22,6 +25,29 @@ void readiness(struct app *app, const struct request *req, struct response *res)
 
 /* metrics.c */
 void metrics_page(struct app *app, const struct request *req, struct response *res);
+
+/* keys.c */
+void key_add(struct app *app, const struct request *req, struct response *res);
+void key_remove(struct app *app, const struct request *req, struct response *res);
+void keys_list(struct app *app, const struct request *req, struct response *res);
+
+/* session.c */
+void session_login(struct app *app, const struct request *req, struct response *res);
+void session_logout_all(struct app *app, const struct request *req, struct response *res);
+void session_me(struct app *app, const struct request *req, struct response *res);
+void session_password(struct app *app, const struct request *req, struct response *res);
+void session_register(struct app *app, const struct request *req, struct response *res);
+
+/* users.c */
+void agent_users(struct app *app, const struct request *req, struct response *res);
+void assignment_add(struct app *app, const struct request *req, struct response *res);
+void assignment_remove(struct app *app, const struct request *req, struct response *res);
+void user_agents(struct app *app, const struct request *req, struct response *res);
+void user_approve(struct app *app, const struct request *req, struct response *res);
+void user_change(struct app *app, const struct request *req, struct response *res);
+void user_info(struct app *app, const struct request *req, struct response *res);
+void user_remove(struct app *app, const struct request *req, struct response *res);
+void users_list(struct app *app, const struct request *req, struct response *res);
 
 /* webhooks.c */
 void webhook_retell(struct app *app, const struct request *req, struct response *res);

@@ -6,13 +6,37 @@
 
 #define COUNT(table) (sizeof(table) / sizeof(table)[0])
 
+/* The largest JSON body: a key that names 500 agents. */
+#define JSON .json_body = true, .max_body = 64 * 1024
+
 static const struct route main_routes[] = {
+    {METHOD_GET, "/api/auth/keys", ACCESS_ADMIN, .handler = keys_list},
+    {METHOD_POST, "/api/auth/keys", ACCESS_ADMIN, JSON, .handler = key_add},
+    {METHOD_DELETE, "/api/auth/keys/:id", ACCESS_ADMIN, .handler = key_remove},
+    {METHOD_POST, "/api/auth/login", ACCESS_PUBLIC, JSON, .handler = session_login},
+    {METHOD_POST, "/api/auth/logout-all", ACCESS_PERSON, JSON, .handler = session_logout_all},
+    {METHOD_GET, "/api/auth/me", ACCESS_PERSON, .handler = session_me},
+    {METHOD_POST, "/api/auth/password", ACCESS_PERSON, JSON, .handler = session_password},
+    {METHOD_POST, "/api/auth/register", ACCESS_PUBLIC, JSON, .handler = session_register},
     {METHOD_GET, "/api/dashboard/agent-info/:agentId", ACCESS_READER, .handler = agent_info},
     {METHOD_GET, "/api/dashboard/agents", ACCESS_READER, .handler = agents_list},
+    {METHOD_POST, "/api/dashboard/agents", ACCESS_ADMIN, JSON, .handler = agent_add},
+    {METHOD_PUT, "/api/dashboard/agents/:agentId", ACCESS_ADMIN, JSON, .handler = agent_change},
+    {METHOD_DELETE, "/api/dashboard/agents/:agentId", ACCESS_ADMIN, .handler = agent_deactivate},
+    {METHOD_GET, "/api/dashboard/agents/:agentId/users", ACCESS_ADMIN, .handler = agent_users},
+    {METHOD_POST, "/api/dashboard/assignments", ACCESS_ADMIN, JSON, .handler = assignment_add},
+    {METHOD_DELETE, "/api/dashboard/assignments", ACCESS_ADMIN, JSON, .handler = assignment_remove},
     {METHOD_GET, "/api/dashboard/call-history", ACCESS_READER, .handler = calls_list},
     {METHOD_GET, "/api/dashboard/call-history/:agentId", ACCESS_READER, .handler = call_history},
     {METHOD_GET, "/api/dashboard/calls", ACCESS_READER, .handler = calls_list},
     {METHOD_GET, "/api/dashboard/calls/:callId", ACCESS_READER, .handler = call_detail},
+    {METHOD_GET, "/api/dashboard/users", ACCESS_ADMIN, .handler = users_list},
+    {METHOD_GET, "/api/dashboard/users/:id", ACCESS_ADMIN, .handler = user_info},
+    {METHOD_PUT, "/api/dashboard/users/:id", ACCESS_ADMIN, JSON, .handler = user_change},
+    {METHOD_DELETE, "/api/dashboard/users/:id", ACCESS_ADMIN, .handler = user_remove},
+    {METHOD_GET, "/api/dashboard/users/:id/agents", ACCESS_ADMIN, .handler = user_agents},
+    {METHOD_POST, "/api/dashboard/users/:id/approve", ACCESS_SUPERADMIN, JSON,
+     .handler = user_approve},
     {METHOD_POST, "/api/webhooks/retell", ACCESS_SIGNED, .raw_body = true,
      .handler = webhook_retell},
     {METHOD_GET, "/health", ACCESS_PUBLIC, .handler = health},

@@ -1,8 +1,10 @@
 #include "api/serve.h"
 
 #include "api/routes.h"
+#include "auth/keeper.h"
 #include "base/clock.h"
 #include "base/crash.h"
+#include "base/crypto.h"
 #include "db/migrate.h"
 #include "http/listener.h"
 
@@ -31,6 +33,11 @@ struct server {
     struct log *log;
     struct metrics *metrics;
     struct db_pool *api_pool, *ingest_pool, *jobs_pool;
+    struct identities *identities;
+    struct passwords *passwords;
+    struct keeper *keeper;
+    char made_up_secret[CRYPTO_SHA256_HEX_SIZE]; /* signs tokens where JWT_SECRET is not set */
+    const char *made_up_secrets[1];
     struct app app;
     struct router main_router, admin_router;
     struct listener *main_listener, *admin_listener;
@@ -113,8 +120,47 @@ static enum err start_pool(struct server *server, const char *name, unsigned siz
     return db_pool_start(&options, pool);
 }
 
+/* The keys that tokens are signed with. Without JWT_SECRET they die with this process. */
+static enum err token_keys(struct server *server, struct token_keys *keys)
+{
+    unsigned char random[CRYPTO_SHA256_SIZE];
+    const struct config_list *list = &server->config.jwt_secret;
+    *keys = (struct token_keys){list->items, list->count, server->config.jwt_expires_in};
+    if (list->count)
+        return ERR_OK;
+    log_warn(server->log, "JWT_SECRET is not set: users must log in again after a restart",
+             LOG_STR("detail", "set it to the output of: openssl rand -hex 32"));
+    enum err err = crypto_random(random, sizeof random);
+    if (!err)
+        err = crypto_sha256_hex(random, sizeof random, server->made_up_secret);
+    server->made_up_secrets[0] = server->made_up_secret;
+    *keys = (struct token_keys){server->made_up_secrets, 1, server->config.jwt_expires_in};
+    return err;
+}
+
+/* Passwords, who is who, and the work around them. The pools must be there. */
+static bool start_auth(struct server *server, struct guard *guard, struct buf *errors)
+{
+    const struct config *config = &server->config;
+    server->identities = identities_new(server->api_pool);
+    const struct keeper_options options = {.pool = server->jobs_pool,
+                                           .identities = server->identities,
+                                           .log = server->log,
+                                           .superadmin_email = config->superadmin_email,
+                                           .superadmin_password = config->superadmin_password,
+                                           .superadmin_name = config->superadmin_name};
+    *guard = (struct guard){.service_key = config->api_auth_key, .identities = server->identities};
+    if (!server->identities || token_keys(server, &guard->tokens) ||
+        passwords_start(&server->passwords) || keeper_start(&options, &server->keeper)) {
+        buf_puts(errors, "short of memory or threads\n");
+        return false;
+    }
+    return true;
+}
+
 static bool build_app(struct server *server, struct buf *errors)
 {
+    struct guard guard;
     const struct config *config = &server->config;
     server->metrics = routes_metrics();
     metrics_set(server->metrics, METRIC_BUILD_INFO, 0, 1);
@@ -125,6 +171,8 @@ static bool build_app(struct server *server, struct buf *errors)
         buf_puts(errors, "short of memory or threads\n");
         return false;
     }
+    if (!start_auth(server, &guard, errors))
+        return false;
     server->app =
         (struct app){.config = config,
                      .log = server->log,
@@ -133,7 +181,8 @@ static bool build_app(struct server *server, struct buf *errors)
                      .jobs_pool = server->jobs_pool,
                      .metrics = server->metrics,
                      .writer = writer_new(server->ingest_pool, server->log, server->metrics),
-                     .guard = {.service_key = config->api_auth_key},
+                     .guard = guard,
+                     .passwords = server->passwords,
                      .started_ms = clock_mono_ms()};
     if (!server->app.writer || !server->metrics) {
         buf_puts(errors, "short of memory\n");
@@ -187,10 +236,13 @@ static void stop(struct server *server)
     unsigned cut = listener_stop(server->main_listener, GRACE_MS);
     (void)listener_stop(server->admin_listener, 0);
     writer_free(server->app.writer);
+    keeper_stop(server->keeper);
+    passwords_stop(server->passwords);
     struct db_pool *const pools[] = {server->api_pool, server->ingest_pool, server->jobs_pool};
     for (size_t i = 0; i < sizeof pools / sizeof pools[0]; i++)
         if (pools[i])
             db_pool_stop(pools[i]);
+    identities_free(server->identities);
     metrics_free(server->metrics);
     log_info(server->log, "stopped", LOG_INT("cut_off", (int64_t)cut));
     log_free(server->log);

@@ -133,7 +133,7 @@ static bool is_subject(const char *s)
     if (!s || strlen(s) != sizeof form - 1)
         return false;
     for (size_t i = 0; form[i]; i++)
-        if (form[i] == '-' ? s[i] != '-' : !memchr("0123456789abcdef", s[i], 16))
+        if (form[i] == '-' ? s[i] != '-' : !strchr("0123456789abcdef", s[i]))
             return false;
     return true;
 }

@@ -173,7 +173,8 @@ const char *config_lookup(struct config_source *source, const char *name, struct
 enum kind {
     TEXT,
     SECRET, /* text of at least MIN_SECRET characters */
-    LIST,   /* comma-separated secrets */
+    LIST,   /* comma-separated secrets, each of at least `lo` characters */
+    SPAN,   /* a time: digits and s, m, h or d (none: s); lo ≤ seconds ≤ hi */
     NUMBER, /* lo ≤ digits ≤ hi */
     CHOICE, /* one of `choices`; the value is its index */
 };
@@ -216,6 +217,13 @@ static const struct setting settings[] = {
      .lo = 1,
      .hi = 256},
     {.name = "HOST", .kind = TEXT, .offset = AT(host), .fallback = "0.0.0.0"},
+    {.name = "JWT_EXPIRES_IN",
+     .kind = SPAN,
+     .offset = AT(jwt_expires_in),
+     .fallback = "24h",
+     .lo = 1,
+     .hi = 31622400},
+    {.name = "JWT_SECRET", .kind = LIST, .offset = AT(jwt_secret), .lo = 32},
     {.name = "LOG_DIR", .kind = TEXT, .offset = AT(log_dir), .fallback = "logs"},
     {.name = "LOG_FORMAT",
      .kind = CHOICE,
@@ -237,6 +245,10 @@ static const struct setting settings[] = {
      .fallback = "development",
      .choices = "development|production|test"},
     {.name = "PORT", .kind = NUMBER, .offset = AT(port), .fallback = "3000", .hi = 65535},
+    {.name = "REGISTRATION",
+     .kind = CHOICE,
+     .offset = AT(registration),
+     .choices = "open|approval|closed"},
     {.name = "RETELL_API_KEY",
      .kind = TEXT,
      .offset = AT(retell_api_key),
@@ -251,6 +263,9 @@ static const struct setting settings[] = {
      .offset = AT(run_migrations),
      .fallback = "0",
      .choices = "0|1"},
+    {.name = "SUPERADMIN_EMAIL", .kind = TEXT, .offset = AT(superadmin_email)},
+    {.name = "SUPERADMIN_NAME", .kind = TEXT, .offset = AT(superadmin_name)},
+    {.name = "SUPERADMIN_PASSWORD", .kind = TEXT, .offset = AT(superadmin_password)},
     {.name = "WEBHOOK_MAX_BYTES",
      .kind = NUMBER,
      .offset = AT(webhook_max_bytes),
@@ -266,6 +281,24 @@ static bool set_number(const struct setting *s, const char *value, int64_t *out)
         return false;
     *out = strtoll(value, NULL, 10);
     return *out >= s->lo && *out <= s->hi;
+}
+
+static bool set_span(const struct setting *s, const char *value, int64_t *out)
+{
+    static const struct {
+        const char *unit;
+        int64_t seconds;
+    } units[] = {{"", 1}, {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}};
+    size_t digits = strspn(value, "0123456789");
+    if (!digits || digits > 9)
+        return false;
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        if (strcmp(value + digits, units[i].unit) != 0)
+            continue;
+        *out = strtoll(value, NULL, 10) * units[i].seconds;
+        return *out >= s->lo && *out <= s->hi;
+    }
+    return false;
 }
 
 static bool set_choice(const struct setting *s, const char *value, int64_t *out)
@@ -298,6 +331,17 @@ static bool set_list(struct arena *arena, const char *value, struct config_list 
     return out->count > 0;
 }
 
+static void check_lengths(const struct setting *s, const struct config_list *list,
+                          struct buf *errors)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (strlen(list->items[i]) < (size_t)s->lo)
+            buf_printf(errors,
+                       "%s: value %zu needs at least %lld characters; make one with: openssl rand "
+                       "-hex 32\n",
+                       s->name, i + 1, (long long)s->lo);
+}
+
 static void apply(const struct setting *s, struct config *config, const char *value,
                   struct buf *errors)
 {
@@ -318,6 +362,12 @@ static void apply(const struct setting *s, struct config *config, const char *va
         if (!set_list(config->source->arena, value, field))
             buf_printf(errors, "%s: needs one to %d values, separated by commas\n", s->name,
                        CONFIG_MAX_KEYS);
+        check_lengths(s, field, errors);
+        break;
+    case SPAN:
+        if (!set_span(s, value, field))
+            buf_printf(errors, "%s: needs a time such as 90s, 15m, 24h or 7d, of %lld d at most\n",
+                       s->name, (long long)(s->hi / 86400));
         break;
     case NUMBER:
         if (!set_number(s, value, field))
@@ -331,10 +381,26 @@ static void apply(const struct setting *s, struct config *config, const char *va
     }
 }
 
+/* What settings ask of one another. */
+static void check_together(const struct config *config, struct buf *errors)
+{
+    if (config->node_env == ENV_PRODUCTION && !config->jwt_secret.count)
+        buf_puts(errors,
+                 "JWT_SECRET: is missing; set it to what signs the tokens of users, at least "
+                 "32 characters: openssl rand -hex 32\n");
+    if (!config->superadmin_email != !config->superadmin_password)
+        buf_puts(errors, "SUPERADMIN_EMAIL, SUPERADMIN_PASSWORD: set both, or none of them\n");
+    if (config->superadmin_email && !strchr(config->superadmin_email, '@'))
+        buf_puts(errors, "SUPERADMIN_EMAIL: needs an e-mail address\n");
+    if (config->superadmin_password &&
+        (strlen(config->superadmin_password) < 8 || strlen(config->superadmin_password) > 128))
+        buf_puts(errors, "SUPERADMIN_PASSWORD: needs 8 to 128 characters\n");
+}
+
 enum err config_read(struct config *config, struct buf *errors)
 {
     size_t before = errors->len;
-    *config = (struct config){.source = config_source_open(errors)};
+    *config = (struct config){.registration = -1, .source = config_source_open(errors)};
     if (!config->source) {
         if (errors->len == before)
             complain(errors, "settings", "out of memory");
@@ -353,6 +419,10 @@ enum err config_read(struct config *config, struct buf *errors)
         else if (s->required && errors->len == mark)
             buf_printf(errors, "%s: is missing; set it to %s\n", s->name, s->hint);
     }
+    if (config->registration < 0)
+        config->registration =
+            config->node_env == ENV_PRODUCTION ? REGISTRATION_APPROVAL : REGISTRATION_OPEN;
+    check_together(config, errors);
     return errors->len == before && !errors->failed ? ERR_OK : ERR_INVALID;
 }
 

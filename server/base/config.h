@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum config_registration { REGISTRATION_OPEN, REGISTRATION_APPROVAL, REGISTRATION_CLOSED };
 enum config_environment { ENV_DEVELOPMENT, ENV_PRODUCTION, ENV_TEST };
 
 enum { CONFIG_MAX_KEYS = 8 };
@@ -30,15 +31,19 @@ struct config {
     const char *database_url;
     int64_t db_pool_size;
     const char *host;
-    const char *log_dir; /* "-": no files */
-    int64_t log_format;  /* enum log_format */
-    int64_t log_level;   /* enum log_level */
+    int64_t jwt_expires_in;        /* seconds */
+    struct config_list jwt_secret; /* none: make one up, outside production */
+    const char *log_dir;           /* "-": no files */
+    int64_t log_format;            /* enum log_format */
+    int64_t log_level;             /* enum log_level */
     const char *migration_database_url;
     int64_t node_env; /* enum config_environment */
     int64_t port;
+    int64_t registration; /* enum config_registration */
     const char *retell_api_key;
     struct config_list retell_webhook_keys;
     int64_t run_migrations;
+    const char *superadmin_email, *superadmin_name, *superadmin_password; /* NULL: none */
     int64_t webhook_max_bytes;
 
     struct config_source *source; /* owns every string above */

@@ -1,5 +1,27 @@
 #include "db/statements.h"
 
+/* An agent, a key and a page as the API shows them. */
+#define AGENT_JSON                                                                                 \
+    "pg_catalog.json_build_object('id', a.id, 'agent_id', a.agent_id, 'agent_name',"               \
+    " a.agent_name, 'status', a.status, 'created_at', frontdesk.iso_time(a.created_at),"           \
+    " 'updated_at', frontdesk.iso_time(a.updated_at))"
+#define KEY_JSON                                                                                   \
+    "pg_catalog.json_build_object('id', k.id, 'name', k.name, 'role', k.role, 'agents', k.agents," \
+    " 'prefix', k.prefix, 'created_by', k.created_by, 'created_at',"                               \
+    " frontdesk.iso_time(k.created_at), 'expires_at', frontdesk.iso_time(k.expires_at),"           \
+    " 'last_used_at', frontdesk.iso_time(k.last_used_at))"
+#define PAGINATION_JSON(total, limit, offset)                                                      \
+    "pg_catalog.json_build_object('total', " total ", 'limit', " limit ", 'offset', " offset       \
+    ", 'hasMore', " offset " < " total " - " limit ")"
+
+/* Users of a role, of a status, with a text in their e-mail or name; null: any. */
+#define USERS_FILTERED                                                                             \
+    " FROM frontdesk.users AS u WHERE ($1::text IS NULL OR u.role = $1)"                           \
+    " AND ($2::text IS NULL OR u.status = $2)"                                                     \
+    " AND ($3::text IS NULL"                                                                       \
+    " OR pg_catalog.strpos(u.email, pg_catalog.lower($3)) > 0"                                     \
+    " OR pg_catalog.strpos(pg_catalog.lower(u.name), pg_catalog.lower($3)) > 0)"
+
 static const struct statement_text texts[STATEMENT_COUNT] = {
     /* Pages and rows: one json value, NULL for "there is no such thing, or not for this caller". */
     [STATEMENT_AGENT] = {"agent", "SELECT frontdesk.agent_json($1, $2::text[])", 2},
@@ -13,6 +35,113 @@ static const struct statement_text texts[STATEMENT_COUNT] = {
                                 "SELECT frontdesk.call_history_json($1, $2::text[], $3, $4, "
                                 "$5::int, $6::bigint)",
                                 6},
+
+    /* Agents, as administrators manage them. NULL, or no row: it is there already, or is not. */
+    [STATEMENT_AGENT_ADD] =
+        {"agent_add",
+         "INSERT INTO frontdesk.agents AS a (agent_id, agent_name, named_by_hand, status)"
+         " VALUES ($1, $2, true, coalesce($3, 'ACTIVE'))"
+         " ON CONFLICT DO NOTHING RETURNING " AGENT_JSON,
+         3},
+    [STATEMENT_AGENT_CHANGE] =
+        {"agent_change",
+         "UPDATE frontdesk.agents AS a SET agent_name = coalesce($2, a.agent_name),"
+         " named_by_hand = a.named_by_hand OR $2 IS NOT NULL, status = coalesce($3, a.status),"
+         " updated_at = pg_catalog.now() WHERE a.agent_id = $1 RETURNING " AGENT_JSON,
+         3},
+
+    /* Who is assigned what. Lists are NULL when there is nobody, or nothing, to list them of. */
+    [STATEMENT_AGENT_USERS] =
+        {"agent_users",
+         "SELECT (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object("
+         "'created_at', frontdesk.iso_time(ua.created_at), 'user', frontdesk.user_json(u))"
+         " ORDER BY ua.created_at, u.email), '[]')"
+         " FROM frontdesk.user_agents AS ua JOIN frontdesk.users AS u ON u.id = ua.user_id"
+         " WHERE ua.agent_id = a.agent_id) FROM frontdesk.agents AS a WHERE a.agent_id = $1",
+         1},
+    [STATEMENT_ASSIGNMENT_ADD] =
+        {"assignment_add", "SELECT outcome, assignment FROM frontdesk.assignment_add($1::uuid, $2)",
+         2},
+    [STATEMENT_ASSIGNMENT_REMOVE] = {"assignment_remove",
+                                     "DELETE FROM frontdesk.user_agents AS ua"
+                                     " WHERE ua.user_id = $1::uuid AND ua.agent_id = $2"
+                                     " RETURNING ua.agent_id",
+                                     2},
+    [STATEMENT_USER_AGENTS] =
+        {"user_agents",
+         "SELECT (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object("
+         "'created_at', frontdesk.iso_time(ua.created_at), 'agent', " AGENT_JSON ")"
+         " ORDER BY ua.created_at, a.agent_id), '[]')"
+         " FROM frontdesk.user_agents AS ua JOIN frontdesk.agents AS a USING (agent_id)"
+         " WHERE ua.user_id = u.id) FROM frontdesk.users AS u WHERE u.id = $1::uuid",
+         1},
+
+    /* Who asks: id, role, tokens_from, expires_ms, agent_ids. No row: nobody who counts. */
+    [STATEMENT_IDENTITY_KEY] =
+        {"identity_key",
+         "SELECT k.id, k.role, NULL, (extract(epoch FROM k.expires_at) * 1000)::bigint, k.agents"
+         " FROM frontdesk.api_keys AS k WHERE k.digest = $1::bytea",
+         1},
+    [STATEMENT_IDENTITY_USER] =
+        {"identity_user",
+         "SELECT u.id, u.role, u.tokens_from, NULL,"
+         " CASE WHEN u.role = 'USER' AND NOT u.all_agents THEN ARRAY(SELECT ua.agent_id"
+         " FROM frontdesk.user_agents AS ua WHERE ua.user_id = u.id) END"
+         " FROM frontdesk.users AS u WHERE u.id = $1::uuid AND u.status = 'APPROVED'",
+         1},
+
+    /* Keys of programs. An expired one is listed until it is revoked. */
+    [STATEMENT_KEYS] =
+        {"keys",
+         "SELECT pg_catalog.json_build_object('keys', (SELECT coalesce(pg_catalog.json_agg("
+         "page.key), '[]') FROM (SELECT " KEY_JSON " AS key FROM frontdesk.api_keys AS k"
+         " ORDER BY k.created_at DESC, k.id LIMIT $1::int OFFSET $2::bigint) AS page),"
+         " 'pagination', " PAGINATION_JSON("total", "$1::int",
+                                           "$2::bigint") ")"
+                                                         " FROM (SELECT pg_catalog.count(*) AS "
+                                                         "total FROM frontdesk.api_keys) AS n",
+         2},
+    [STATEMENT_KEYS_NOTE_USED] =
+        {"keys_note_used",
+         "UPDATE frontdesk.api_keys AS k SET last_used_at = greatest(k.last_used_at,"
+         " pg_catalog.to_timestamp(used.ms / 1000.0))"
+         " FROM ROWS FROM (unnest($1::text[]), unnest($2::bigint[])) AS used(id, ms)"
+         " WHERE k.id = used.id::uuid",
+         2},
+    /* The key as json; else the agents that it names and that are none. */
+    [STATEMENT_KEY_ADD] =
+        {"key_add",
+         "WITH wanted AS (SELECT pg_catalog.json_array_elements_text($3::json) AS agent_id),"
+         " unknown AS (SELECT w.agent_id FROM wanted AS w WHERE NOT EXISTS"
+         " (SELECT FROM frontdesk.agents AS a WHERE a.agent_id = w.agent_id)),"
+         " made AS (INSERT INTO frontdesk.api_keys AS k"
+         " (name, role, agents, expires_at, prefix, digest, created_by)"
+         " SELECT $1, $2, CASE WHEN $3 IS NOT NULL THEN ARRAY(SELECT agent_id FROM wanted) END,"
+         " $4::timestamptz, $5, $6::bytea,"
+         " (SELECT u.id FROM frontdesk.users AS u WHERE u.id = $7::uuid)"
+         " WHERE NOT EXISTS (SELECT FROM unknown) RETURNING " KEY_JSON " AS key)"
+         " SELECT (SELECT key FROM made),"
+         " (SELECT pg_catalog.string_agg(agent_id, ', ') FROM unknown)",
+         7},
+    [STATEMENT_KEY_REMOVE] =
+        {"key_remove", "DELETE FROM frontdesk.api_keys AS k WHERE k.id = $1::uuid RETURNING k.id",
+         1},
+
+    /* Logins: wait_seconds, user_id, user_password_hash, user_role, user_status, issued_at. */
+    [STATEMENT_LOGIN_BEGIN] = {"login_begin",
+                               "SELECT wait_seconds, user_id, user_password_hash, user_role,"
+                               " user_status, issued_at"
+                               " FROM frontdesk.login_begin($1, $2::bytea, $3::bytea)",
+                               3},
+    [STATEMENT_LOGIN_END] = {"login_end",
+                             "SELECT frontdesk.login_end($1::bytea, $2::bytea, $3::bool)", 3},
+    /* Those of yesterday, and the oldest beyond 100000. */
+    [STATEMENT_LOGINS_EXPIRE] = {"logins_expire",
+                                 "DELETE FROM frontdesk.login_attempts AS l"
+                                 " WHERE l.last_at < greatest(pg_catalog.now() - interval '1 day',"
+                                 " (SELECT o.last_at FROM frontdesk.login_attempts AS o"
+                                 " ORDER BY o.last_at DESC OFFSET 100000 LIMIT 1))",
+                                 0},
 
     /* One row an event: ord, outcome, agent_id, call_id, event, error. */
     [STATEMENT_INGEST] = {"ingest",
@@ -63,6 +192,60 @@ static const struct statement_text texts[STATEMENT_COUNT] = {
     [STATEMENT_MIGRATIONS_UNLOCK] = {"migrations_unlock",
                                      "SELECT pg_catalog.pg_advisory_unlock(7382915054443652467)",
                                      0},
+
+    /* Users. */
+    [STATEMENT_USER] = {"user",
+                        "SELECT frontdesk.user_json(u) FROM frontdesk.users AS u"
+                        " WHERE u.id = $1::uuid",
+                        1},
+    [STATEMENT_USERS] =
+        {"users",
+         "SELECT pg_catalog.json_build_object('users', (SELECT coalesce(pg_catalog.json_agg("
+         "frontdesk.user_json(page.u)), '[]') FROM (SELECT u" USERS_FILTERED
+         " ORDER BY u.created_at DESC, u.id LIMIT $4::int OFFSET $5::bigint) AS page),"
+         " 'pagination', " PAGINATION_JSON(
+             "total", "$4::int",
+             "$5::bigint") ")"
+                           " FROM (SELECT pg_catalog.count(*) AS total" USERS_FILTERED ") AS n",
+         5},
+    [STATEMENT_USER_ADD] = {"user_add",
+                            "SELECT outcome, user_id, user_role, issued_at, profile"
+                            " FROM frontdesk.user_add($1, $2, $3, $4, $5, $6, $7::bool)",
+                            7},
+    [STATEMENT_USER_CHANGE] = {"user_change",
+                               "SELECT outcome, profile FROM frontdesk.user_change($1::uuid, $2,"
+                               " $3::uuid, $4, $5, $6, $7::bool)",
+                               7},
+    [STATEMENT_USER_ID] = {"user_id", "SELECT u.id FROM frontdesk.users AS u WHERE u.email = $1",
+                           1},
+    /* As the first columns of user_set_password: role, issued_at. */
+    [STATEMENT_USER_LOGOUT] = {"user_logout",
+                               "UPDATE frontdesk.users AS u SET tokens_from ="
+                               " frontdesk.next_tokens_from(u.tokens_from)"
+                               " WHERE u.id = $1::uuid RETURNING u.role, u.tokens_from",
+                               1},
+    [STATEMENT_USER_ME] =
+        {"user_me",
+         "SELECT pg_catalog.left(frontdesk.user_json(u)::text, -1) || ', \"agents\" : ' ||"
+         " (SELECT coalesce(pg_catalog.json_agg(" AGENT_JSON " ORDER BY a.agent_id), '[]')::text"
+         " FROM frontdesk.user_agents AS ua JOIN frontdesk.agents AS a USING (agent_id)"
+         " WHERE ua.user_id = u.id) || '}', u.email"
+         " FROM frontdesk.users AS u WHERE u.id = $1::uuid",
+         1},
+    [STATEMENT_USER_REHASH] = {"user_rehash",
+                               "UPDATE frontdesk.users AS u SET password_hash = $3"
+                               " WHERE u.id = $1::uuid AND u.password_hash = $2",
+                               3},
+    [STATEMENT_USER_REMOVE] = {"user_remove",
+                               "SELECT frontdesk.user_remove($1::uuid, $2, $3::uuid)", 3},
+    /* A null $2 stands for whatever password there was. No row: it was another by then. */
+    [STATEMENT_USER_SET_PASSWORD] =
+        {"user_set_password",
+         "UPDATE frontdesk.users AS u SET password_hash = $3, updated_at = pg_catalog.now(),"
+         " tokens_from = frontdesk.next_tokens_from(u.tokens_from)"
+         " WHERE u.id = $1::uuid AND ($2::text IS NULL OR u.password_hash = $2)"
+         " RETURNING u.role, u.tokens_from",
+         3},
 };
 
 const struct statement_text *statement_text(enum statement statement)

@@ -85,16 +85,6 @@ static bool is_email(const char *s)
     return !strstr(host, ".-") && !strstr(host, "-.");
 }
 
-static bool is_uuid(const char *s)
-{
-    for (int i = 0; i < 36; i++) {
-        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-        if (dash ? s[i] != '-' : !isxdigit((unsigned char)s[i]))
-            return false;
-    }
-    return !s[36];
-}
-
 static const char *text_rule(struct check *c, const struct body_spec *spec)
 {
     return arena_printf(c->req->arena, "must be text of %lld to %lld characters%s",
@@ -123,7 +113,7 @@ static void take_string(struct check *c, const struct body_spec *spec, struct js
         break;
     case BODY_UUID:
         lower(text);
-        rule = is_uuid(text) ? NULL : "must be a UUID";
+        rule = fields_is_uuid(text) ? NULL : "must be a UUID";
         break;
     case BODY_CHOICE:
         if (!fields_is_choice(spec->choices, text))

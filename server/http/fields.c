@@ -2,6 +2,7 @@
 
 #include "base/utf8.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,4 +55,14 @@ bool fields_is_text(const char *s, int64_t lo, int64_t hi)
     for (const char *p = s; *p; p++)
         characters += ((unsigned char)*p & 0xc0) != 0x80;
     return characters >= lo && characters <= hi;
+}
+
+bool fields_is_uuid(const char *s)
+{
+    for (int i = 0; i < 36; i++) {
+        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+        if (dash ? s[i] != '-' : !isxdigit((unsigned char)s[i]))
+            return false;
+    }
+    return !s[36];
 }

@@ -40,4 +40,7 @@ bool fields_is_utf8(const char *s);
 /* Is `s` valid UTF-8 of `lo` to `hi` characters (code points)? */
 bool fields_is_text(const char *s, int64_t lo, int64_t hi);
 
+/* Is `s` a UUID, in any case? */
+bool fields_is_uuid(const char *s);
+
 #endif

@@ -13,10 +13,12 @@ struct app;
 
 /* Who may call a route. */
 enum access {
-    ACCESS_PUBLIC, /* anybody */
-    ACCESS_SIGNED, /* whoever signs the body: the handler verifies it */
-    ACCESS_READER, /* a known caller; sees its own agents only */
-    ACCESS_ADMIN,  /* a caller that manages all */
+    ACCESS_PUBLIC,     /* anybody */
+    ACCESS_SIGNED,     /* whoever signs the body: the handler verifies it */
+    ACCESS_READER,     /* a known caller; sees its own agents only */
+    ACCESS_PERSON,     /* a user, by token: what it does is to oneself */
+    ACCESS_ADMIN,      /* a caller that manages all */
+    ACCESS_SUPERADMIN, /* a user that may make administrators of administrators */
 };
 
 struct route {

@@ -20,6 +20,7 @@ export const BIN = path.resolve(process.env.FRONTDESK_BIN ?? path.join(here, '..
 const CLUSTER = path.resolve(process.env.FRONTDESK_CLUSTER ?? path.join(here, '../../sql/cluster'));
 
 export const SERVICE_KEY = 'service-key-of-the-tests-0123456789';
+export const JWT_SECRET = 'secret-that-signs-tokens-of-the-tests-0123456789';
 export const RETELL_KEY = 'key_tests_current_0123456789';
 export const OLD_RETELL_KEY = 'key_tests_previous_0123456789';
 export const WEBHOOK = '/api/webhooks/retell';
@@ -164,7 +165,7 @@ export const settings = (cluster, more = {}) => ({
   ...bareEnv(),
   ...cluster?.urls,
   HOST: '127.0.0.1', PORT: '0', ADMIN_PORT: '0', NODE_ENV: 'test', LOG_LEVEL: 'debug',
-  API_AUTH_KEY: SERVICE_KEY, RETELL_API_KEY: RETELL_KEY,
+  API_AUTH_KEY: SERVICE_KEY, JWT_SECRET, RETELL_API_KEY: RETELL_KEY,
   ...more,
 });
 

@@ -18,16 +18,21 @@ static const char *const names[] = {
     "DATABASE_URL_FILE",
     "DB_POOL_SIZE",
     "HOST",
+    "JWT_EXPIRES_IN",
+    "JWT_SECRET",
     "LOG_DIR",
     "LOG_FORMAT",
     "LOG_LEVEL",
     "MIGRATION_DATABASE_URL",
     "NODE_ENV",
     "PORT",
+    "REGISTRATION",
     "RETELL_API_KEY",
     "RETELL_WEBHOOK_KEYS",
     "RETELL_WEBHOOK_KEYS_FILE",
     "RUN_MIGRATIONS",
+    "SUPERADMIN_EMAIL",
+    "SUPERADMIN_PASSWORD",
     "WEBHOOK_MAX_BYTES",
 };
 
@@ -122,6 +127,7 @@ static void the_environment_wins_over_the_file(void **state)
     setenv("RETELL_API_KEY", "key_of_environment", 1);
     setenv("PORT", "0", 1);
     setenv("NODE_ENV", "production", 1);
+    setenv("JWT_SECRET", "0123456789abcdef0123456789abcdef", 1);
     struct config config = good();
     assert_string_equal(config.retell_api_key, "key_of_environment");
     assert_string_equal(config.retell_webhook_keys.items[0], "key_of_environment");
@@ -278,6 +284,68 @@ static void one_setting_may_be_asked_for_alone(void **state)
     buf_free(&errors);
 }
 
+static void tokens_last_as_long_as_is_said(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *said;
+        int64_t seconds;
+    } spans[] = {{"24h", 86400}, {"15m", 900}, {"7d", 604800}, {"90s", 90}, {"3600", 3600}};
+    static const char *const bad[] = {"0", "h", "1w", "1.5h", "-1h", "367d", "24 h", "9999999999"};
+    put_env_file(complete);
+    for (size_t i = 0; i < COUNT(spans); i++) {
+        setenv("JWT_EXPIRES_IN", spans[i].said, 1);
+        struct config config = good();
+        assert_int_equal(config.jwt_expires_in, spans[i].seconds);
+        config_free(&config);
+    }
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        setenv("JWT_EXPIRES_IN", bad[i], 1);
+        refused("JWT_EXPIRES_IN: needs a time such as 90s, 15m, 24h or 7d, of 366 d at most\n");
+    }
+}
+
+static void who_may_register_depends_on_where_it_runs(void **state)
+{
+    (void)state;
+    put_env_file(complete);
+    struct config config = good();
+    assert_int_equal(config.registration, REGISTRATION_OPEN);
+    assert_int_equal(config.jwt_secret.count, 0);
+    config_free(&config);
+    setenv("REGISTRATION", "closed", 1);
+    config = good();
+    assert_int_equal(config.registration, REGISTRATION_CLOSED);
+    config_free(&config);
+    setenv("REGISTRATION", "", 1);
+    setenv("NODE_ENV", "production", 1);
+    setenv("JWT_SECRET", "0123456789abcdef0123456789abcdef,fedcba9876543210fedcba9876543210", 1);
+    config = good();
+    assert_int_equal(config.registration, REGISTRATION_APPROVAL);
+    assert_int_equal(config.jwt_secret.count, 2);
+    config_free(&config);
+}
+
+static void secrets_that_are_short_or_missing_are_refused(void **state)
+{
+    (void)state;
+    put_env_file(complete);
+    setenv("JWT_SECRET", "0123456789abcdef0123456789abcdef,0123456789abcdef0123456789abcde", 1);
+    refused("JWT_SECRET: value 2 needs at least 32 characters; make one with: openssl rand -hex "
+            "32\n");
+    setenv("JWT_SECRET", "", 1);
+    setenv("NODE_ENV", "production", 1);
+    setenv("SUPERADMIN_PASSWORD", "short", 1);
+    refused("JWT_SECRET: is missing; set it to what signs the tokens of users, at least 32 "
+            "characters: openssl rand -hex 32\n"
+            "SUPERADMIN_EMAIL, SUPERADMIN_PASSWORD: set both, or none of them\n"
+            "SUPERADMIN_PASSWORD: needs 8 to 128 characters\n");
+    setenv("NODE_ENV", "", 1);
+    setenv("SUPERADMIN_PASSWORD", "long enough", 1);
+    setenv("SUPERADMIN_EMAIL", "admin", 1);
+    refused("SUPERADMIN_EMAIL: needs an e-mail address\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -290,6 +358,9 @@ int main(void)
         cmocka_unit_test_setup(every_mistake_is_told_at_once, fresh),
         cmocka_unit_test_setup(an_error_does_not_quote_the_value, fresh),
         cmocka_unit_test_setup(lists_are_split_and_bounded, fresh),
+        cmocka_unit_test_setup(tokens_last_as_long_as_is_said, fresh),
+        cmocka_unit_test_setup(who_may_register_depends_on_where_it_runs, fresh),
+        cmocka_unit_test_setup(secrets_that_are_short_or_missing_are_refused, fresh),
         cmocka_unit_test_setup(lines_may_be_quoted_exported_and_commented, fresh),
         cmocka_unit_test_setup(a_malformed_file_is_refused_line_by_line, fresh),
         cmocka_unit_test_setup(one_setting_may_be_asked_for_alone, fresh),
