@@ -83,8 +83,9 @@ extension:
 ##  make run        install what is missing, build, start a private PostgreSQL, serve on PORT (3000)
 ##  make demo       the same, with simulated calls coming in
 run demo: packages
-	@$(MAKE) --no-print-directory -j$(shell nproc) all
-	@$(MAKE) --no-print-directory install-extension
+	@echo 'Building build/frontdesk and the extension' >&2
+	@$(MAKE) --no-print-directory -s -j$(shell nproc) all
+	@$(MAKE) --no-print-directory -s install-extension
 	@docker/local $@
 
 ##  make stop       stop what `make run` left running: the server and its PostgreSQL; data stays
