@@ -28,6 +28,8 @@ HARDENED := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong \
 # The sanitizers' own red zones make frames larger, and _FORTIFY_SOURCE hides reads from ASan.
 SANITIZED := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
+RACE_FREE := -O1 -fsanitize=thread -fno-omit-frame-pointer
+
 LANGUAGE  = -std=gnu11 -D_GNU_SOURCE -Iserver -Ipg_extension/src -isystem $(PG_INCLUDE) \
             -DFRONTDESK_VERSION='"$(FRONTDESK_VERSION)"'
 CFLAGS   ?= -O2 -g
@@ -42,6 +44,8 @@ SOURCES    := $(sort $(wildcard server/*.c server/*/*.c)) pg_extension/src/json_
 # The extension's pure C that the server does not share: tested without a PostgreSQL.
 PURE       := $(patsubst %,pg_extension/src/%.c,histogram stats_acc stats_codec stats_words)
 MIGRATIONS := $(sort $(wildcard sql/migrations/*.sql))
+# Those whose threads are watched by ThreadSanitizer too; what each is made of stands at its rule.
+RACE_TESTS := test_limiter
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
 
 OBJECTS := $(SOURCES:%.c=$B/obj/%.o) $B/obj/migrations.o
@@ -124,10 +128,10 @@ packages-test:
 	@docker/packages test
 
 # One cmocka program a file, under ASan and UBSan.
-unit-programs: $(UNIT_TESTS:%=$B/asan/%)
+unit-programs: $(UNIT_TESTS:%=$B/asan/%) $(RACE_TESTS:%=$B/tsan/%)
 
 test-unit: unit-programs
-	@for t in $(UNIT_TESTS); do $B/asan/$$t || exit 1; done
+	@for t in $(UNIT_TESTS:%=$B/asan/%) $(RACE_TESTS:%=$B/tsan/%); do $$t || exit 1; done
 
 test-pgtap: server install-extension
 	@tests/pgtap/run
@@ -146,6 +150,11 @@ $B/asan/%: $B/asan/tests/unit/%.o $B/asan/tested.a
 $B/asan/tested.a: $(TESTED)
 	rm -f $@
 	$(AR) rcs $@ $^
+
+$B/tsan/test_limiter: server/http/limiter.c server/base/address.c server/base/crypto.c
+$B/tsan/%: tests/unit/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(LANGUAGE) $(RACE_FREE) -g $(WARNINGS) -o $@ $(filter %.c,$^) $(LIBS) -lcmocka
 
 $B/asan/%.o: %.c Makefile
 	@mkdir -p $(@D)

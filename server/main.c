@@ -1,4 +1,5 @@
 /* The command line, and nothing else: one table of commands. */
+#include "api/routes.h"
 #include "api/serve.h"
 #include "base/buf.h"
 #include "base/config.h"
@@ -20,6 +21,14 @@ static int wrong_argument(const char *command, const char *argument)
 static int run_serve(int argc, char **argv)
 {
     return argc > 1 ? wrong_argument("serve", argv[1]) : serve_run();
+}
+
+static int run_routes(int argc, char **argv)
+{
+    if (argc > 1)
+        return wrong_argument("routes", argv[1]);
+    routes_print(stdout);
+    return EXIT_DONE;
 }
 
 static int run_version(int argc, char **argv)
@@ -70,6 +79,11 @@ static const struct command {
      "usage: frontdesk migrate [--status]\n\n"
      "Applies the migrations that the database lacks, as the role of MIGRATION_DATABASE_URL (else\n"
      "DATABASE_URL). Running it twice is safe. --status lists all of them and changes nothing.\n"},
+    {"routes", run_routes, false, "print every endpoint",
+     "usage: frontdesk routes\n\n"
+     "Prints the table of the main port's endpoints as JSON: method, pattern, who may call it\n"
+     "(public, signed, reader, person, admin, superadmin) and what of it counts against the rate\n"
+     "limit (requests, failures, none).\n"},
     {"trigger", trigger_main, true, "make sample calls and post their signed webhooks", NULL},
     {"version", run_version, false, "print the version", "usage: frontdesk version\n"},
 };

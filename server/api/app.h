@@ -8,6 +8,8 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "db/pool.h"
+#include "http/cors.h"
+#include "http/limiter.h"
 #include "ingest/writer.h"
 
 #include <stdint.h>
@@ -22,7 +24,9 @@ struct app {
     struct writer *writer;
     struct guard guard;
     struct passwords *passwords;
-    int64_t started_ms; /* clock_mono_ms() */
+    struct cors cors;
+    struct limiter *limiter; /* NULL: nobody is limited */
+    int64_t started_ms;      /* clock_mono_ms() */
 };
 
 #endif

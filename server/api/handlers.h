@@ -50,6 +50,8 @@ void user_remove(struct app *app, const struct request *req, struct response *re
 void users_list(struct app *app, const struct request *req, struct response *res);
 
 /* webhooks.c */
+/* Before the body is read: false, and the response filled, when its signature cannot be good. */
+bool webhook_admit(struct app *app, const struct request *req, struct response *res);
 void webhook_retell(struct app *app, const struct request *req, struct response *res);
 
 #endif

@@ -37,11 +37,11 @@ static const struct route main_routes[] = {
     {METHOD_GET, "/api/dashboard/users/:id/agents", ACCESS_ADMIN, .handler = user_agents},
     {METHOD_POST, "/api/dashboard/users/:id/approve", ACCESS_SUPERADMIN, JSON,
      .handler = user_approve},
-    {METHOD_POST, "/api/webhooks/retell", ACCESS_SIGNED, .raw_body = true,
+    {METHOD_POST, "/api/webhooks/retell", ACCESS_SIGNED, LIMIT_FAILURES, .raw_body = true,
      .handler = webhook_retell},
-    {METHOD_GET, "/health", ACCESS_PUBLIC, .handler = health},
-    {METHOD_GET, "/healthz", ACCESS_PUBLIC, .handler = health},
-    {METHOD_GET, "/readyz", ACCESS_PUBLIC, .handler = readiness},
+    {METHOD_GET, "/health", ACCESS_PUBLIC, LIMIT_NONE, .handler = health},
+    {METHOD_GET, "/healthz", ACCESS_PUBLIC, LIMIT_NONE, .handler = health},
+    {METHOD_GET, "/readyz", ACCESS_PUBLIC, LIMIT_NONE, .handler = readiness},
 };
 
 static const struct route admin_routes[] = {
@@ -53,6 +53,8 @@ static const struct route admin_routes[] = {
 
 static bool admit(struct app *app, enum access access, struct request *req, struct response *res)
 {
+    if (access == ACCESS_SIGNED)
+        return webhook_admit(app, req, res);
     return guard_admit(&app->guard, access, req, res);
 }
 
@@ -79,10 +81,25 @@ struct metrics *routes_metrics(void)
 
 struct router routes_main(struct app *app)
 {
-    return router_over(app, main_routes, COUNT(main_routes));
+    struct router router = router_over(app, main_routes, COUNT(main_routes));
+    router.cors = &app->cors;
+    router.limiter = app->limiter;
+    return router;
 }
 
 struct router routes_admin(struct app *app)
 {
     return router_over(app, admin_routes, COUNT(admin_routes));
+}
+
+void routes_print(FILE *out)
+{
+    for (size_t i = 0; i < COUNT(main_routes); i++) {
+        const struct route *route = &main_routes[i];
+        (void)fprintf(out,
+                      "%s{\"method\":\"%s\",\"pattern\":\"%s\",\"access\":\"%s\",\"limit\":\"%s\"}",
+                      i ? ",\n " : "[", method_name(route->method), route->pattern,
+                      router_access_name(route->access), limiter_limit_name(route->limit));
+    }
+    (void)fputs("]\n", out);
 }

@@ -6,6 +6,8 @@
 #include "base/metrics.h"
 #include "http/router.h"
 
+#include <stdio.h>
+
 /*
  * Metrics whose label `route` names the main table's rows, in their order. To be called once, before
  * there are threads. NULL: memory is short.
@@ -15,5 +17,8 @@ struct metrics *routes_metrics(void);
 /* Routers over `app`, which must outlive them. */
 struct router routes_main(struct app *app);
 struct router routes_admin(struct app *app);
+
+/* The main port's table as a JSON array: method, pattern, access, limit. */
+void routes_print(FILE *out);
 
 #endif

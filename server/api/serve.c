@@ -158,6 +158,15 @@ static bool start_auth(struct server *server, struct guard *guard, struct buf *e
     return true;
 }
 
+/* Any origin while developing; in production only those that are listed. */
+static struct cors cors_rule(const struct config *config)
+{
+    const struct config_list *list = &config->allowed_origins;
+    return (struct cors){.any = !list->count && config->node_env != ENV_PRODUCTION,
+                         .origins = list->items,
+                         .count = list->count};
+}
+
 static bool build_app(struct server *server, struct buf *errors)
 {
     struct guard guard;
@@ -181,10 +190,14 @@ static bool build_app(struct server *server, struct buf *errors)
                      .jobs_pool = server->jobs_pool,
                      .metrics = server->metrics,
                      .writer = writer_new(server->ingest_pool, server->log, server->metrics),
+                     .cors = cors_rule(config),
                      .guard = guard,
                      .passwords = server->passwords,
                      .started_ms = clock_mono_ms()};
-    if (!server->app.writer || !server->metrics) {
+    if (config->rate_limit_max)
+        server->app.limiter = limiter_new(config->rate_limit_max, config->rate_limit_window_ms);
+    if (!server->app.writer || !server->metrics ||
+        (config->rate_limit_max && !server->app.limiter)) {
         buf_puts(errors, "short of memory\n");
         return false;
     }
@@ -197,14 +210,16 @@ static bool listen_on(struct server *server, const char *host, int64_t port, uns
                       const struct router *router, struct metrics *metrics, struct buf *errors,
                       struct listener **listener)
 {
-    const struct listener_options options = {.host = host,
-                                             .port = port,
-                                             .threads = threads,
-                                             .production =
-                                                 server->config.node_env == ENV_PRODUCTION,
-                                             .router = router,
-                                             .log = server->log,
-                                             .metrics = metrics};
+    const struct listener_options options = {
+        .host = host,
+        .port = port,
+        .threads = threads,
+        .production = server->config.node_env == ENV_PRODUCTION,
+        .trusted_proxies = server->config.trusted_proxies.items,
+        .trusted_proxy_count = server->config.trusted_proxies.count,
+        .router = router,
+        .log = server->log,
+        .metrics = metrics};
     return listener_start(&options, errors, listener) == ERR_OK;
 }
 
@@ -238,6 +253,7 @@ static void stop(struct server *server)
     writer_free(server->app.writer);
     keeper_stop(server->keeper);
     passwords_stop(server->passwords);
+    limiter_free(server->app.limiter);
     struct db_pool *const pools[] = {server->api_pool, server->ingest_pool, server->jobs_pool};
     for (size_t i = 0; i < sizeof pools / sizeof pools[0]; i++)
         if (pools[i])

@@ -16,7 +16,32 @@ static const char *const refusals[] = {
     [SIGNATURE_WRONG] = "The signature does not match; check RETELL_WEBHOOK_KEYS.",
 };
 
-/* The body must not be touched before this. false: the response is filled. */
+static void count(struct app *app, enum metric_webhook result)
+{
+    metrics_add(app->metrics, METRIC_WEBHOOKS, result, 1);
+}
+
+static bool refuse(struct app *app, const struct request *req, struct response *res,
+                   enum signature_result result)
+{
+    count(app, METRIC_WEBHOOK_BAD_SIGNATURE);
+    response_header(res, "WWW-Authenticate", "Bearer");
+    response_error(res, req, 401, "unauthorized", refusals[result]);
+    return false;
+}
+
+/* What the header alone gives away is refused before a body of any size is read. */
+bool webhook_admit(struct app *app, const struct request *req, struct response *res)
+{
+    const char *header = request_header(req, SIGNATURE_HEADER);
+    enum signature_result result =
+        signature_check_header(header, header ? strlen(header) : 0, clock_wall_ms());
+    if (request_header_count(req, SIGNATURE_HEADER) > 1)
+        result = SIGNATURE_MALFORMED;
+    return result == SIGNATURE_OK || refuse(app, req, res, result);
+}
+
+/* The body must not be looked at before this. false: the response is filled. */
 static bool check_signature(struct app *app, const struct request *req, struct response *res,
                             int64_t *sent_ms)
 {
@@ -25,13 +50,7 @@ static bool check_signature(struct app *app, const struct request *req, struct r
     const char *header = request_header(req, SIGNATURE_HEADER);
     enum signature_result result = signature_verify(header, header ? strlen(header) : 0, req->body,
                                                     req->body_len, &keys, clock_wall_ms(), sent_ms);
-    if (result == SIGNATURE_OK && request_header_count(req, SIGNATURE_HEADER) > 1)
-        result = SIGNATURE_MALFORMED;
-    if (result == SIGNATURE_OK)
-        return true;
-    response_header(res, "WWW-Authenticate", "Bearer");
-    response_error(res, req, 401, "unauthorized", refusals[result]);
-    return false;
+    return result == SIGNATURE_OK || refuse(app, req, res, result);
 }
 
 /* A JSON object with a string `event`: the least that is worth keeping. */
@@ -54,11 +73,6 @@ static bool check_envelope(const struct request *req, struct response *res)
     return true;
 }
 
-static void count(struct app *app, enum metric_webhook result)
-{
-    metrics_add(app->metrics, METRIC_WEBHOOKS, result, 1);
-}
-
 /* How frontdesk.ingest calls what became of an event, and how it is counted. */
 static enum metric_webhook counted_as(const char *outcome)
 {
@@ -79,10 +93,8 @@ void webhook_retell(struct app *app, const struct request *req, struct response 
     struct writer_event event = {.body = req->body, .len = req->body_len, .source = "webhook"};
     struct writer_outcome outcome;
 
-    if (!check_signature(app, req, res, &event.sent_ms)) {
-        count(app, METRIC_WEBHOOK_BAD_SIGNATURE);
+    if (!check_signature(app, req, res, &event.sent_ms))
         return;
-    }
     if (!check_envelope(req, res)) {
         count(app, METRIC_WEBHOOK_BAD_BODY);
         return;

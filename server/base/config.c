@@ -172,11 +172,13 @@ const char *config_lookup(struct config_source *source, const char *name, struct
 
 enum kind {
     TEXT,
-    SECRET, /* text of at least MIN_SECRET characters */
-    LIST,   /* comma-separated secrets, each of at least `lo` characters */
-    SPAN,   /* a time: digits and s, m, h or d (none: s); lo ≤ seconds ≤ hi */
-    NUMBER, /* lo ≤ digits ≤ hi */
-    CHOICE, /* one of `choices`; the value is its index */
+    SECRET,   /* text of at least MIN_SECRET characters */
+    LIST,     /* at most `hi` secrets, comma-separated, each of at least `lo` characters */
+    ORIGINS,  /* what browsers send as Origin, as a list: scheme://host[:port] */
+    NETWORKS, /* addresses and CIDRs, as a list */
+    SPAN,     /* a time: digits and s, m, h or d (none: s); lo ≤ seconds ≤ hi */
+    NUMBER,   /* lo ≤ digits ≤ hi */
+    CHOICE,   /* one of `choices`; the value is its index */
 };
 
 struct setting {
@@ -200,6 +202,10 @@ static const struct setting settings[] = {
      .offset = AT(admin_port),
      .fallback = "9090",
      .hi = 65535},
+    {.name = "ALLOWED_ORIGINS",
+     .kind = ORIGINS,
+     .offset = AT(allowed_origins),
+     .hi = CONFIG_MAX_ITEMS},
     {.name = "API_AUTH_KEY",
      .kind = SECRET,
      .offset = AT(api_auth_key),
@@ -223,7 +229,7 @@ static const struct setting settings[] = {
      .fallback = "24h",
      .lo = 1,
      .hi = 31622400},
-    {.name = "JWT_SECRET", .kind = LIST, .offset = AT(jwt_secret), .lo = 32},
+    {.name = "JWT_SECRET", .kind = LIST, .offset = AT(jwt_secret), .lo = 32, .hi = 8},
     {.name = "LOG_DIR", .kind = TEXT, .offset = AT(log_dir), .fallback = "logs"},
     {.name = "LOG_FORMAT",
      .kind = CHOICE,
@@ -245,6 +251,17 @@ static const struct setting settings[] = {
      .fallback = "development",
      .choices = "development|production|test"},
     {.name = "PORT", .kind = NUMBER, .offset = AT(port), .fallback = "3000", .hi = 65535},
+    {.name = "RATE_LIMIT_MAX",
+     .kind = NUMBER,
+     .offset = AT(rate_limit_max),
+     .fallback = "100",
+     .hi = 1000000000},
+    {.name = "RATE_LIMIT_WINDOW_MS",
+     .kind = NUMBER,
+     .offset = AT(rate_limit_window_ms),
+     .fallback = "900000",
+     .lo = 100,
+     .hi = 86400000},
     {.name = "REGISTRATION",
      .kind = CHOICE,
      .offset = AT(registration),
@@ -257,7 +274,8 @@ static const struct setting settings[] = {
     {.name = "RETELL_WEBHOOK_KEYS",
      .kind = LIST,
      .offset = AT(retell_webhook_keys),
-     .inherits = "RETELL_API_KEY"},
+     .inherits = "RETELL_API_KEY",
+     .hi = 8},
     {.name = "RUN_MIGRATIONS",
      .kind = CHOICE,
      .offset = AT(run_migrations),
@@ -266,6 +284,10 @@ static const struct setting settings[] = {
     {.name = "SUPERADMIN_EMAIL", .kind = TEXT, .offset = AT(superadmin_email)},
     {.name = "SUPERADMIN_NAME", .kind = TEXT, .offset = AT(superadmin_name)},
     {.name = "SUPERADMIN_PASSWORD", .kind = TEXT, .offset = AT(superadmin_password)},
+    {.name = "TRUSTED_PROXIES",
+     .kind = NETWORKS,
+     .offset = AT(trusted_proxies),
+     .hi = CONFIG_MAX_ITEMS},
     {.name = "WEBHOOK_MAX_BYTES",
      .kind = NUMBER,
      .offset = AT(webhook_max_bytes),
@@ -317,14 +339,15 @@ static bool set_choice(const struct setting *s, const char *value, int64_t *out)
     return false;
 }
 
-static bool set_list(struct arena *arena, const char *value, struct config_list *out)
+static bool set_list(const struct setting *s, struct arena *arena, const char *value,
+                     struct config_list *out)
 {
     char *rest = arena_strndup(arena, value, strlen(value));
     while (rest) {
         char *item = trim(strsep(&rest, ","));
         if (!*item)
             continue;
-        if (out->count == CONFIG_MAX_KEYS)
+        if (out->count == (size_t)s->hi)
             return false;
         out->items[out->count++] = item;
     }
@@ -340,6 +363,52 @@ static void check_lengths(const struct setting *s, const struct config_list *lis
                        "%s: value %zu needs at least %lld characters; make one with: openssl rand "
                        "-hex 32\n",
                        s->name, i + 1, (long long)s->lo);
+}
+
+/* An origin as browsers send it: lower case, the scheme's own port left out, nothing behind it. */
+static bool is_origin(const char *item)
+{
+    static const char host[] = "abcdefghijklmnopqrstuvwxyz0123456789.-_[]:";
+    const char *scheme = strstr(item, "://");
+    if (!scheme || scheme == item)
+        return false;
+    size_t scheme_len = (size_t)(scheme - item);
+    size_t len = strlen(scheme + 3);
+    const char *port = strrchr(scheme + 3, ':');
+    if (port && (strcmp(port, ":80") == 0 || strcmp(port, ":443") == 0) &&
+        scheme_len == (port[1] == '8' ? 4U : 5U))
+        return false;
+    return strspn(item, "abcdefghijklmnopqrstuvwxyz0123456789+.-") == scheme_len && len > 0 &&
+           strspn(scheme + 3, host) == len;
+}
+
+static void set_origins(const struct setting *s, struct config *config, const char *value,
+                        struct buf *errors)
+{
+    struct config_list *list = (struct config_list *)((char *)config + s->offset);
+    if (!set_list(s, config->source->arena, value, list))
+        buf_printf(errors, "%s: needs one to %lld origins, separated by commas\n", s->name,
+                   (long long)s->hi);
+    for (size_t i = 0; i < list->count; i++)
+        if (!is_origin(list->items[i]))
+            buf_printf(errors,
+                       "%s: `%s` is no origin; write it as browsers do: https://host or "
+                       "https://host:port, lower case, without a path\n",
+                       s->name, list->items[i]);
+}
+
+static void set_networks(const struct setting *s, struct config *config, const char *value,
+                         struct buf *errors)
+{
+    struct config_networks *out = (struct config_networks *)((char *)config + s->offset);
+    struct config_list list = {.count = 0};
+    if (!set_list(s, config->source->arena, value, &list))
+        buf_printf(errors, "%s: needs one to %lld networks, separated by commas\n", s->name,
+                   (long long)s->hi);
+    for (size_t i = 0; i < list.count; i++)
+        if (!network_parse(list.items[i], &out->items[out->count++]))
+            buf_printf(errors, "%s: `%s` is no network, such as 10.0.0.0/8, fd00::/8, 127.0.0.1\n",
+                       s->name, list.items[i]);
 }
 
 static void apply(const struct setting *s, struct config *config, const char *value,
@@ -359,10 +428,16 @@ static void apply(const struct setting *s, struct config *config, const char *va
                        s->name, MIN_SECRET);
         break;
     case LIST:
-        if (!set_list(config->source->arena, value, field))
-            buf_printf(errors, "%s: needs one to %d values, separated by commas\n", s->name,
-                       CONFIG_MAX_KEYS);
+        if (!set_list(s, config->source->arena, value, field))
+            buf_printf(errors, "%s: needs one to %lld values, separated by commas\n", s->name,
+                       (long long)s->hi);
         check_lengths(s, field, errors);
+        break;
+    case ORIGINS:
+        set_origins(s, config, value, errors);
+        break;
+    case NETWORKS:
+        set_networks(s, config, value, errors);
         break;
     case SPAN:
         if (!set_span(s, value, field))

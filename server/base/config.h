@@ -6,6 +6,7 @@
 #ifndef FRONTDESK_BASE_CONFIG_H
 #define FRONTDESK_BASE_CONFIG_H
 
+#include "base/address.h"
 #include "base/buf.h"
 #include "base/err.h"
 
@@ -16,17 +17,23 @@
 enum config_registration { REGISTRATION_OPEN, REGISTRATION_APPROVAL, REGISTRATION_CLOSED };
 enum config_environment { ENV_DEVELOPMENT, ENV_PRODUCTION, ENV_TEST };
 
-enum { CONFIG_MAX_KEYS = 8 };
+enum { CONFIG_MAX_ITEMS = 32 };
 
 /* A comma-separated list, split. */
 struct config_list {
-    const char *items[CONFIG_MAX_KEYS];
+    const char *items[CONFIG_MAX_ITEMS];
+    size_t count;
+};
+
+struct config_networks {
+    struct network items[CONFIG_MAX_ITEMS];
     size_t count;
 };
 
 struct config {
     const char *admin_host;
     int64_t admin_port;
+    struct config_list allowed_origins;
     const char *api_auth_key;
     const char *database_url;
     int64_t db_pool_size;
@@ -39,11 +46,14 @@ struct config {
     const char *migration_database_url;
     int64_t node_env; /* enum config_environment */
     int64_t port;
+    int64_t rate_limit_max; /* 0: no limit */
+    int64_t rate_limit_window_ms;
     int64_t registration; /* enum config_registration */
     const char *retell_api_key;
     struct config_list retell_webhook_keys;
     int64_t run_migrations;
     const char *superadmin_email, *superadmin_name, *superadmin_password; /* NULL: none */
+    struct config_networks trusted_proxies;
     int64_t webhook_max_bytes;
 
     struct config_source *source; /* owns every string above */

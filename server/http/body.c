@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "http/fields.h"
+#include "http/params.h"
 #include "json_scan.h"
 
 #include <ctype.h>
@@ -289,6 +290,8 @@ bool body_read(const struct request *req, struct response *res, const struct bod
 
     for (size_t i = 0; i < count; i++)
         values[i] = (struct body_value){0};
+    if (!params_read(req, res, NULL, 0, NULL))
+        return false;
     if (req->body_len) {
         if (!check_json(req, res))
             return false;

@@ -62,8 +62,8 @@ enum { BODY_MAX_ITEMS = 1000 };
 
 /*
  * Fills `values[i]` for each of `count` specs from the body of `req`; no body at all is an empty
- * object. false: the response is a 400 that says what is no JSON or names every field at fault, or
- * a 500 when memory is short.
+ * object, and a query is refused. false: the response is a 400 that says what is no JSON or names
+ * every field at fault, or a 500 when memory is short.
  */
 bool body_read(const struct request *req, struct response *res, const struct body_spec *specs,
                size_t count, struct body_value *values);

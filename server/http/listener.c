@@ -95,7 +95,8 @@ static int connection_socket(struct exchange *x)
 static bool expects_continue(const struct request *req)
 {
     const char *expect = request_header(req, "Expect");
-    return expect && strcasecmp(expect, "100-continue") == 0;
+    return expect && strcasecmp(expect, "100-continue") == 0 &&
+           strcmp(req->http_version, "1.1") == 0;
 }
 
 /* Reads `length` bytes as they come; memory grows with what came, not with what was announced. */
@@ -158,11 +159,12 @@ static bool take_request(struct exchange *x)
     req->path = info->request_uri ? info->request_uri : "";
     req->query = info->query_string;
     req->http_version = info->http_version ? info->http_version : "";
-    req->remote_address = info->remote_addr;
     for (int i = 0; i < info->num_headers && req->header_count < REQUEST_MAX_HEADERS; i++)
         req->headers[req->header_count++] = (struct header){
             .name = info->http_headers[i].name,
             .value = info->http_headers[i].value ? info->http_headers[i].value : ""};
+    request_set_client(req, info->remote_addr, x->listener->options.trusted_proxies,
+                       x->listener->options.trusted_proxy_count);
     request_set_id(req);
     if (!req->arena)
         return false;
@@ -188,6 +190,17 @@ static void linger(struct exchange *x)
     }
 }
 
+/*
+ * civetweb takes all that has come into its buffer, and calls a head that fills it malformed. So
+ * what still waits in the socket then tells that the head was too large for it.
+ */
+static bool more_has_come(const struct exchange *x)
+{
+    char byte;
+    int fd = find_socket(x->listener->port, mg_get_request_info(x->conn));
+    return fd >= 0 && recv(fd, &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
 static void log_request(const struct exchange *x, size_t bytes)
 {
     const struct request *req = &x->req;
@@ -208,7 +221,8 @@ static void answer(struct exchange *x)
 
     if (atomic_load(&listener->draining) || strcmp(x->req.http_version, "1.1") != 0)
         x->res.close = true;
-    response_finish(&x->res, &x->req, listener->options.production, &out);
+    response_finish(&x->res, &x->req, listener->options.production, listener->options.router->cors,
+                    &out);
     if (x->res.close || out.failed)
         mg_disable_connection_keep_alive(x->conn);
     if (!out.failed)
@@ -332,6 +346,8 @@ static int http_error(struct mg_connection *conn, int status, const char *messag
     struct exchange x = exchange_of(conn);
     size_t i = 0;
     x.unread = true;
+    if (status == 400 && more_has_come(&x))
+        status = 431;
     while (i + 1 < sizeof parser_errors / sizeof parser_errors[0] &&
            parser_errors[i].status != status)
         i++;
@@ -344,8 +360,8 @@ static int http_error(struct mg_connection *conn, int status, const char *messag
                              .method_name = "",
                              .path = "",
                              .http_version = "",
-                             .remote_address = mg_get_request_info(conn)->remote_addr,
                              .started_ms = clock_mono_ms()};
+    request_set_client(&x.req, mg_get_request_info(conn)->remote_addr, NULL, 0);
     request_set_id(&x.req);
     x.res.close = true;
     response_error(&x.res, &x.req, parser_errors[i].ours, parser_errors[i].code,

@@ -21,6 +21,8 @@ struct listener_options {
     int64_t port; /* 0: any free one */
     unsigned threads;
     bool production; /* no `stack` in errors, HSTS */
+    const struct network *trusted_proxies;
+    size_t trusted_proxy_count;
     const struct router *router;
     const struct log *log;
     struct metrics *metrics; /* counts its requests there; NULL: nowhere */

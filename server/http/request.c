@@ -61,3 +61,48 @@ void request_set_id(struct request *req)
     for (size_t i = 0; i < sizeof random; i++)
         (void)snprintf(req->id + 2 * i, 3, "%02x", random[i]);
 }
+
+static bool is_trusted(const struct address *address, const struct network *trusted, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (network_contains(&trusted[i], address))
+            return true;
+    return false;
+}
+
+/*
+ * Goes through one X-Forwarded-For from its right end. false: the client is found, or whoever
+ * stands there is not to be believed.
+ */
+static bool follow_proxies(const char *list, struct address *client, const struct network *trusted,
+                           size_t count)
+{
+    const char *end = list + strlen(list);
+    while (is_trusted(client, trusted, count)) {
+        const char *start = end;
+        while (start > list && start[-1] != ',')
+            start--;
+        const char *item = start + strspn(start, " \t,");
+        const char *item_end = end;
+        while (item_end > item && strchr(" \t", item_end[-1]))
+            item_end--;
+        if (item_end > item && !address_parse(item, (size_t)(item_end - item), client))
+            return false;
+        if (start == list)
+            return true;
+        end = start - 1;
+    }
+    return false;
+}
+
+void request_set_client(struct request *req, const char *peer, const struct network *trusted,
+                        size_t trusted_count)
+{
+    if (!address_parse(peer, strlen(peer), &req->client))
+        req->client = (struct address){{0}};
+    for (size_t i = req->header_count; i-- > 0;)
+        if (strcasecmp(req->headers[i].name, "X-Forwarded-For") == 0 &&
+            !follow_proxies(req->headers[i].value, &req->client, trusted, trusted_count))
+            break;
+    address_format(&req->client, req->remote_address);
+}

@@ -5,6 +5,7 @@
 #ifndef FRONTDESK_HTTP_REQUEST_H
 #define FRONTDESK_HTTP_REQUEST_H
 
+#include "base/address.h"
 #include "base/arena.h"
 
 #include <stdbool.h>
@@ -37,8 +38,9 @@ struct request {
     struct header headers[REQUEST_MAX_HEADERS];
     size_t header_count;
     const char *params[REQUEST_MAX_PARAMS]; /* decoded path parts, in the order of the pattern */
-    size_t route; /* its row in the route table; the table's length: none */
-    const char *remote_address;
+    size_t route;          /* its row in the route table; the table's length: none */
+    struct address client; /* who asks, also from behind trusted proxies */
+    char remote_address[ADDRESS_TEXT_SIZE]; /* the same as text */
     char id[REQUEST_ID_SIZE];
     const char *body; /* of body_len bytes and a NUL; NULL unless the route takes one */
     size_t body_len;
@@ -56,6 +58,14 @@ const char *request_header(const struct request *req, const char *name);
 
 /* How many headers are called `name` (any case). */
 unsigned request_header_count(const struct request *req, const char *name);
+
+/*
+ * Sets the client's address: `peer`, who is connected to us, unless that is one of the `trusted`
+ * proxies; then the right-most address in X-Forwarded-For that is not. What stands left of it, and
+ * left of anything that is no address, may be a lie.
+ */
+void request_set_client(struct request *req, const char *peer, const struct network *trusted,
+                        size_t trusted_count);
 
 /* Takes the caller's X-Request-Id when it is well-formed, else makes one. */
 void request_set_id(struct request *req);

@@ -29,7 +29,10 @@ static const struct {
     {505, "HTTP Version Not Supported"},
 };
 
-/* The set of helmet 8, as strict as answers that are only ever JSON allow. */
+/*
+ * On every answer: the set of helmet 8, as strict as answers that no browser shows allow. What a
+ * page may read of them is CORS' to say, hence Vary.
+ */
 static const char security_headers[] =
     "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
     "Cross-Origin-Opener-Policy: same-origin\r\n"
@@ -42,7 +45,8 @@ static const char security_headers[] =
     "X-Frame-Options: DENY\r\n"
     "X-Permitted-Cross-Domain-Policies: none\r\n"
     "X-XSS-Protection: 0\r\n"
-    "Cache-Control: no-store\r\n";
+    "Cache-Control: no-store\r\n"
+    "Vary: Origin\r\n";
 
 const char *response_reason(int status)
 {
@@ -106,7 +110,7 @@ void response_error_at(struct response *res, const struct request *req, const ch
 }
 
 void response_finish(struct response *res, const struct request *req, bool production,
-                     struct buf *out)
+                     const struct cors *cors, struct buf *out)
 {
     if (!res->status || res->body.failed || res->headers.failed) {
         buf_free(&res->body);
@@ -120,6 +124,7 @@ void response_finish(struct response *res, const struct request *req, bool produ
     buf_puts(out, security_headers);
     if (production)
         buf_puts(out, "Strict-Transport-Security: max-age=31536000; includeSubDomains\r\n");
+    cors_add(cors, req, out);
     buf_add(out, res->headers.data ? res->headers.data : "", res->headers.len);
     if (res->content_type)
         buf_printf(out, "Content-Type: %s\r\n", res->content_type);

@@ -6,6 +6,7 @@
 #define FRONTDESK_HTTP_RESPONSE_H
 
 #include "base/buf.h"
+#include "http/cors.h"
 #include "http/request.h"
 
 #include <stdbool.h>
@@ -56,10 +57,11 @@ const char *response_reason(int status);
 
 /*
  * The whole answer as bytes for the wire into `out`: status line, the headers that every answer
- * carries, the body unless `req` is a HEAD. `out->failed` says whether memory was short.
+ * carries, those that let pages of other origins read it (`cors` may be NULL), the body unless
+ * `req` is a HEAD. `out->failed` says whether memory was short.
  */
 void response_finish(struct response *res, const struct request *req, bool production,
-                     struct buf *out);
+                     const struct cors *cors, struct buf *out);
 
 void response_free(struct response *res);
 

@@ -1,10 +1,23 @@
 #include "http/router.h"
 
+#include "base/clock.h"
 #include "http/fields.h"
 #include "http/params.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
+
+enum { SHORT_BODY = 64 * 1024 };
+
+const char *router_access_name(enum access access)
+{
+    static const char *const names[] = {
+        [ACCESS_PUBLIC] = "public", [ACCESS_SIGNED] = "signed", [ACCESS_READER] = "reader",
+        [ACCESS_PERSON] = "person", [ACCESS_ADMIN] = "admin",   [ACCESS_SUPERADMIN] = "superadmin",
+    };
+    return names[access];
+}
 
 /* Does `path` match `pattern`? Notes where each parameter's part begins and how long it is. */
 static bool match(const char *pattern, const char *path, const char **starts, size_t *lengths)
@@ -58,18 +71,15 @@ static bool take_body(const struct router *router, const struct route *route, st
 {
     size_t cap = route->max_body ? route->max_body : router->webhook_max_bytes;
     if (!route->json_body && !route->raw_body) {
-        res->close |= body->length > 0; /* nobody reads it: it must not become the next request */
         return true;
     }
     if ((uint64_t)body->length > cap) {
-        res->close = true;
         response_error(res, req, 413, "payload_too_large", "The body is larger than this allows.");
         return false;
     }
     const char *type = request_header(req, "Content-Type");
     bool nothing = body->length == 0 && !type; /* as an empty object */
     if (route->json_body && !nothing && !is_json_type(type)) {
-        res->close |= body->length > 0;
         response_error(res, req, 415, "unsupported_media_type",
                        "Send the body as Content-Type: application/json.");
         return false;
@@ -93,53 +103,113 @@ static bool take_body(const struct router *router, const struct route *route, st
     return false;
 }
 
-static void refuse_method(struct request *req, struct response *res, const unsigned *allowed)
+/* Counts the request and says in the headers what is left of its limit; a 429 when it is over. */
+static void count_request(const struct router *router, enum limit limit, struct request *req,
+                          struct response *res)
 {
-    struct buf allow = {0};
+    int64_t now_ms = clock_mono_ms();
+    const struct limit_state state = limiter_count(router->limiter, limit, &req->client, now_ms);
+    long long seconds = (state.reset_ms + 999) / 1000;
+    const char *name = limiter_limit_name(limit);
+
+    buf_printf(&res->headers,
+               "RateLimit-Policy: \"%s\";q=%lld;w=%lld\r\n"
+               "RateLimit: \"%s\";r=%lld;t=%lld\r\n"
+               "X-RateLimit-Limit: %lld\r\n"
+               "X-RateLimit-Remaining: %lld\r\n"
+               "X-RateLimit-Reset: %lld\r\n",
+               name, (long long)state.max, (long long)(state.window_ms + 999) / 1000, name,
+               (long long)state.remaining, seconds, (long long)state.max,
+               (long long)state.remaining, (long long)(clock_wall_ms() + state.reset_ms) / 1000);
+    if (state.within)
+        return;
+    buf_printf(&res->headers, "Retry-After: %lld\r\n", seconds);
+    res->close = true; /* a flood may not keep its workers */
+    response_error(
+        res, req, 429, "too_many_requests",
+        "Too many requests from this address; the Retry-After header says when to go on.");
+}
+
+/* The address is known, but not for this method. */
+static void refuse_method(const struct router *router, struct request *req, struct response *res,
+                          const unsigned *allowed)
+{
+    char allow[64] = "";
     for (int m = 0; m < METHOD_OTHER; m++)
         if (allowed[m])
-            buf_printf(&allow, "%s%s", allow.len ? ", " : "", method_name((enum method)m));
-    response_header(res, "Allow", allow.data ? allow.data : "");
-    buf_free(&allow);
-    if (req->method == METHOD_OPTIONS)
+            (void)snprintf(allow + strlen(allow), sizeof allow - strlen(allow), "%s%s",
+                           *allow ? ", " : "", method_name((enum method)m));
+    response_header(res, "Allow", allow);
+    if (req->method == METHOD_OPTIONS) {
         response_empty(res, 204);
-    else
-        response_error(res, req, 405, "method_not_allowed",
-                       "This address exists, but not for this method; see the Allow header.");
+        cors_add_preflight(router->cors, req, allow, &res->headers);
+        return;
+    }
+    response_error(res, req, 405, "method_not_allowed",
+                   "This address exists, but not for this method; see the Allow header.");
+}
+
+/* The route for `req`, with its parts; NULL when there is none, and then the methods there are. */
+static const struct route *find_route(const struct router *router, const struct request *req,
+                                      const char **starts, size_t *lengths, unsigned *allowed)
+{
+    for (size_t i = 0; i < router->route_count; i++) {
+        const struct route *route = &router->routes[i];
+        memset(starts, 0, REQUEST_MAX_PARAMS * sizeof *starts);
+        if (!match(route->pattern, req->path, starts, lengths))
+            continue;
+        if (method_fits(route->method, req->method))
+            return route;
+        allowed[route->method] = 1;
+        allowed[METHOD_HEAD] |= route->method == METHOD_GET;
+        allowed[METHOD_OPTIONS] = 1;
+    }
+    return NULL;
+}
+
+static void dispatch(const struct router *router, struct request *req, struct response *res,
+                     const struct body_source *body)
+{
+    unsigned allowed[METHOD_OTHER] = {0};
+    const char *starts[REQUEST_MAX_PARAMS] = {NULL};
+    size_t lengths[REQUEST_MAX_PARAMS] = {0};
+    const struct route *route = find_route(router, req, starts, lengths, allowed);
+    enum limit limit = route ? route->limit : LIMIT_REQUESTS;
+
+    req->route = route ? (size_t)(route - router->routes) : router->route_count;
+    if (!router->limiter || (!route && req->method == METHOD_OPTIONS))
+        limit = LIMIT_NONE; /* to ask what an address takes is free: browsers do so unasked */
+    if (limit == LIMIT_REQUESTS)
+        count_request(router, limit, req, res);
+    if (res->status)
+        return;
+    if (!route && allowed[METHOD_OPTIONS])
+        refuse_method(router, req, res, allowed);
+    else if (!route)
+        response_error(res, req, 404, "not_found", "There is nothing at this address.");
+    else if (take_params(req, res, starts, lengths) &&
+             router->guard(router->app, route->access, req, res) &&
+             take_body(router, route, req, res, body))
+        route->handler(router->app, req, res);
+    if (limit == LIMIT_FAILURES && res->status == 401)
+        count_request(router, limit, req, res);
+}
+
+/*
+ * A body that nobody read must not become the next request. A short one that is already on its way
+ * is read all the same: that costs less than to close the connection, for both sides.
+ */
+static void drop_body(struct request *req, struct response *res, const struct body_source *body)
+{
+    if (body->length > SHORT_BODY || request_header(req, "Expect") ||
+        body->read(body->conn, req, body->length))
+        res->close = true;
 }
 
 void router_dispatch(const struct router *router, struct request *req, struct response *res,
                      const struct body_source *body)
 {
-    unsigned allowed[METHOD_OTHER] = {0};
-    bool known = false;
-
-    req->route = router->route_count;
-    for (size_t i = 0; i < router->route_count; i++) {
-        const struct route *route = &router->routes[i];
-        const char *starts[REQUEST_MAX_PARAMS] = {NULL};
-        size_t lengths[REQUEST_MAX_PARAMS] = {0};
-        if (!match(route->pattern, req->path, starts, lengths))
-            continue;
-        if (!method_fits(route->method, req->method)) {
-            known = true;
-            allowed[route->method] = 1;
-            allowed[METHOD_HEAD] |= route->method == METHOD_GET;
-            allowed[METHOD_OPTIONS] = 1;
-            continue;
-        }
-        req->route = i;
-        if (take_params(req, res, starts, lengths) &&
-            router->guard(router->app, route->access, req, res) &&
-            take_body(router, route, req, res, body))
-            route->handler(router->app, req, res);
-        else
-            res->close |= body->length > 0;
-        return;
-    }
-    res->close |= body->length > 0;
-    if (known)
-        refuse_method(req, res, allowed);
-    else
-        response_error(res, req, 404, "not_found", "There is nothing at this address.");
+    dispatch(router, req, res, body);
+    if (body->length > 0 && !req->body)
+        drop_body(req, res, body);
 }

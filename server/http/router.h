@@ -1,11 +1,13 @@
 /*
- * The route table and what follows from it: 404, 405 with Allow, OPTIONS, HEAD, access and body
- * rules. One row says everything about an endpoint; the table itself is handed in from above.
+ * The route table and what follows from it: 404, 405 with Allow, OPTIONS, HEAD, limits, access and
+ * body rules. One row says everything about an endpoint; the table itself is handed in from above.
  */
 #ifndef FRONTDESK_HTTP_ROUTER_H
 #define FRONTDESK_HTTP_ROUTER_H
 
 #include "base/err.h"
+#include "http/cors.h"
+#include "http/limiter.h"
 #include "http/request.h"
 #include "http/response.h"
 
@@ -21,10 +23,14 @@ enum access {
     ACCESS_SUPERADMIN, /* a user that may make administrators of administrators */
 };
 
+/* The constant's name without its prefix, lower case. */
+const char *router_access_name(enum access access);
+
 struct route {
     enum method method;  /* GET includes HEAD */
     const char *pattern; /* "/a/:name": a part that starts with a colon matches one segment */
     enum access access;
+    enum limit limit;
     bool json_body; /* takes a JSON object, max_body bytes at most */
     bool raw_body;  /* takes any bytes, max_body at most (0: app's own limit) */
     size_t max_body;
@@ -37,7 +43,9 @@ struct router {
     size_t route_count;
     struct app *app;
     size_t webhook_max_bytes; /* for routes with max_body 0 */
-    /* Sets req->caller, or fills `res` with 401 or 403 and returns false. */
+    const struct cors *cors;  /* NULL: pages of other origins read nothing */
+    struct limiter *limiter;  /* NULL: nobody is limited */
+    /* Sets req->caller, or fills `res` with 401 or 403 and returns false. Has not the body yet. */
     bool (*guard)(struct app *app, enum access access, struct request *req, struct response *res);
 };
 

@@ -99,18 +99,31 @@ static bool any_key_made(const struct parts *parts, const void *body, size_t len
     return matched;
 }
 
+static enum signature_result read_header(const char *header, size_t header_len, int64_t now_ms,
+                                         struct parts *parts)
+{
+    if (!header || header_len == 0)
+        return SIGNATURE_MISSING;
+    if (!parse_header(header, header_len, parts))
+        return SIGNATURE_MALFORMED;
+    int64_t apart = now_ms > parts->ms ? now_ms - parts->ms : parts->ms - now_ms;
+    return apart > SIGNATURE_WINDOW_MS ? SIGNATURE_STALE : SIGNATURE_OK;
+}
+
+enum signature_result signature_check_header(const char *header, size_t header_len, int64_t now_ms)
+{
+    struct parts parts;
+    return read_header(header, header_len, now_ms, &parts);
+}
+
 enum signature_result signature_verify(const char *header, size_t header_len, const void *body,
                                        size_t len, const struct signature_keys *keys,
                                        int64_t now_ms, int64_t *sent_ms)
 {
-    if (!header || header_len == 0)
-        return SIGNATURE_MISSING;
     struct parts parts;
-    if (!parse_header(header, header_len, &parts))
-        return SIGNATURE_MALFORMED;
-    int64_t apart = now_ms > parts.ms ? now_ms - parts.ms : parts.ms - now_ms;
-    if (apart > SIGNATURE_WINDOW_MS)
-        return SIGNATURE_STALE;
+    enum signature_result result = read_header(header, header_len, now_ms, &parts);
+    if (result != SIGNATURE_OK)
+        return result;
     if (!any_key_made(&parts, body, len, keys))
         return SIGNATURE_WRONG;
     *sent_ms = parts.ms;

@@ -46,6 +46,13 @@ MUSTCHECK enum signature_result signature_verify(const char *header, size_t head
                                                  int64_t *sent_ms);
 
 /*
+ * What signature_verify would say of the header before it has a body: SIGNATURE_OK when it is
+ * well-formed and fresh. Cheap: no cryptography.
+ */
+MUSTCHECK enum signature_result signature_check_header(const char *header, size_t header_len,
+                                                       int64_t now_ms);
+
+/*
  * The header's value for `body` under `key` at `ms`, as Retell would send it. ERR_INVALID when the
  * key is empty or `ms` is not 1 to 15 digits without a leading zero; ERR_INTERNAL when OpenSSL fails.
  */

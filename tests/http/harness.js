@@ -164,7 +164,7 @@ function tryKill(pid, signal) {
 export const settings = (cluster, more = {}) => ({
   ...bareEnv(),
   ...cluster?.urls,
-  HOST: '127.0.0.1', PORT: '0', ADMIN_PORT: '0', NODE_ENV: 'test', LOG_LEVEL: 'debug',
+  HOST: '127.0.0.1', RATE_LIMIT_MAX: '1000000', PORT: '0', ADMIN_PORT: '0', NODE_ENV: 'test', LOG_LEVEL: 'debug',
   API_AUTH_KEY: SERVICE_KEY, JWT_SECRET, RETELL_API_KEY: RETELL_KEY,
   ...more,
 });

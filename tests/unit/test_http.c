@@ -213,7 +213,7 @@ static void an_answer_is_one_text_with_its_exact_length(void **state)
     struct buf out = {0};
     response_json(&res, 200, "{\"a\":1}", 7);
     response_header(&res, "X-A", "b");
-    response_finish(&res, &asked, false, &out);
+    response_finish(&res, &asked, false, NULL, &out);
     assert_ptr_equal(strstr(out.data, "HTTP/1.1 200 OK\r\n"), out.data);
     assert_non_null(strstr(out.data, "\r\nX-Request-Id: id-1\r\n"));
     assert_non_null(strstr(out.data, "\r\nX-A: b\r\n"));
@@ -233,7 +233,7 @@ static void production_asks_for_tls(void **state)
     struct response res = {.close = true};
     struct buf out = {0};
     response_json(&res, 200, "{}", 2);
-    response_finish(&res, &asked, true, &out);
+    response_finish(&res, &asked, true, NULL, &out);
     assert_non_null(strstr(out.data, "\r\nStrict-Transport-Security: max-age="));
     assert_non_null(strstr(out.data, "\r\nConnection: close\r\n"));
     buf_free(&out);
@@ -247,7 +247,7 @@ static void head_has_the_length_and_not_the_body(void **state)
     struct response res = {0};
     struct buf out = {0};
     response_json(&res, 200, "{\"a\":1}", 7);
-    response_finish(&res, &req, false, &out);
+    response_finish(&res, &req, false, NULL, &out);
     assert_non_null(strstr(out.data, "\r\nContent-Length: 7\r\n"));
     assert_string_equal(out.data + out.len - 4, "\r\n\r\n");
     buf_free(&out);
@@ -260,7 +260,7 @@ static void no_content_has_no_length(void **state)
     struct response res = {0};
     struct buf out = {0};
     response_empty(&res, 204);
-    response_finish(&res, &asked, false, &out);
+    response_finish(&res, &asked, false, NULL, &out);
     assert_ptr_equal(strstr(out.data, "HTTP/1.1 204 No Content\r\n"), out.data);
     assert_null(strstr(out.data, "\r\nContent-Length"));
     assert_null(strstr(out.data, "\r\nContent-Type"));
@@ -307,7 +307,7 @@ static void what_nobody_filled_or_memory_spoiled_is_500(void **state)
             response_header(&res, "X-Half", "told");
             *(spoiled == 1 ? &res.body.failed : &res.headers.failed) = true;
         }
-        response_finish(&res, &asked, true, &out);
+        response_finish(&res, &asked, true, NULL, &out);
         assert_int_equal(res.status, 500);
         assert_ptr_equal(strstr(out.data, "HTTP/1.1 500 Internal Server Error\r\n"), out.data);
         assert_non_null(strstr(out.data, "\"code\":\"internal_error\""));
