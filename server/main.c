@@ -1,6 +1,8 @@
 /* The command line, and nothing else: one table of commands. */
 #include "api/routes.h"
 #include "api/serve.h"
+#include "auth/key_command.h"
+#include "auth/user_command.h"
 #include "base/buf.h"
 #include "base/config.h"
 #include "db/migrate.h"
@@ -84,6 +86,8 @@ static const struct command {
      "Prints the table of the main port's endpoints as JSON: method, pattern, who may call it\n"
      "(public, signed, reader, person, admin, superadmin) and what of it counts against the rate\n"
      "limit (requests, failures, none).\n"},
+    {"user", user_main, true, "add, list, approve and disable users, set passwords", NULL},
+    {"key", key_main, true, "create, list and revoke keys of programs", NULL},
     {"trigger", trigger_main, true, "make sample calls and post their signed webhooks", NULL},
     {"version", run_version, false, "print the version", "usage: frontdesk version\n"},
 };

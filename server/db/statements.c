@@ -101,6 +101,13 @@ static const struct statement_text texts[STATEMENT_COUNT] = {
                                                          " FROM (SELECT pg_catalog.count(*) AS "
                                                          "total FROM frontdesk.api_keys) AS n",
          2},
+    [STATEMENT_KEYS_ALL] = {"keys_all",
+                            "SELECT k.id, k.name, k.role, k.prefix,"
+                            " coalesce(pg_catalog.array_to_string(k.agents, ','), 'all'),"
+                            " frontdesk.iso_time(k.created_at), frontdesk.iso_time(k.expires_at),"
+                            " frontdesk.iso_time(k.last_used_at)"
+                            " FROM frontdesk.api_keys AS k ORDER BY k.created_at, k.id",
+                            0},
     [STATEMENT_KEYS_NOTE_USED] =
         {"keys_note_used",
          "UPDATE frontdesk.api_keys AS k SET last_used_at = greatest(k.last_used_at,"
@@ -208,6 +215,14 @@ static const struct statement_text texts[STATEMENT_COUNT] = {
              "$5::bigint") ")"
                            " FROM (SELECT pg_catalog.count(*) AS total" USERS_FILTERED ") AS n",
          5},
+    [STATEMENT_USERS_ALL] =
+        {"users_all",
+         "SELECT u.email, u.name, u.role, u.status, CASE WHEN u.all_agents OR u.role <> 'USER'"
+         " THEN 'all' ELSE (SELECT pg_catalog.count(*)::text FROM frontdesk.user_agents AS ua"
+         " WHERE ua.user_id = u.id) END, frontdesk.iso_time(u.created_at), u.id"
+         " FROM frontdesk.users AS u WHERE $1::text IS NULL OR u.status = $1"
+         " ORDER BY u.created_at, u.id",
+         1},
     [STATEMENT_USER_ADD] = {"user_add",
                             "SELECT outcome, user_id, user_role, issued_at, profile"
                             " FROM frontdesk.user_add($1, $2, $3, $4, $5, $6, $7::bool)",

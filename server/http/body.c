@@ -66,26 +66,6 @@ static bool is_blank(const char *s)
     return true;
 }
 
-/*
- * Good enough to write to, and nothing that could be read in two ways: local part and domain of
- * RFC 5321 in ASCII, without quotes and comments.
- */
-static bool is_email(const char *s)
-{
-    static const char local[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.!#$%&'*+-/=?^_`{|}~";
-    static const char domain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
-    size_t name = strspn(s, local);
-    if (strlen(s) > 254 || name < 1 || name > 64 || s[name] != '@' || s[0] == '.' ||
-        s[name - 1] == '.' || strstr(s, ".."))
-        return false;
-    const char *host = s + name + 1;
-    size_t len = strspn(host, domain);
-    if (!len || host[len] || strchr(".-", host[0]) || strchr(".-", host[len - 1]))
-        return false;
-    return !strstr(host, ".-") && !strstr(host, "-.");
-}
-
 static const char *text_rule(struct check *c, const struct body_spec *spec)
 {
     return arena_printf(c->req->arena, "must be text of %lld to %lld characters%s",
@@ -110,7 +90,7 @@ static void take_string(struct check *c, const struct body_spec *spec, struct js
     switch (spec->kind) {
     case BODY_EMAIL:
         lower(text);
-        rule = is_email(text) ? NULL : "must be an e-mail address";
+        rule = fields_is_email(text) ? NULL : "must be an e-mail address";
         break;
     case BODY_UUID:
         lower(text);

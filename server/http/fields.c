@@ -66,3 +66,19 @@ bool fields_is_uuid(const char *s)
     }
     return !s[36];
 }
+
+bool fields_is_email(const char *s)
+{
+    static const char local[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.!#$%&'*+-/=?^_`{|}~";
+    static const char domain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
+    size_t name = strspn(s, local);
+    if (strlen(s) > 254 || name < 1 || name > 64 || s[name] != '@' || s[0] == '.' ||
+        s[name - 1] == '.' || strstr(s, ".."))
+        return false;
+    const char *host = s + name + 1;
+    size_t len = strspn(host, domain);
+    if (!len || host[len] || strchr(".-", host[0]) || strchr(".-", host[len - 1]))
+        return false;
+    return !strstr(host, ".-") && !strstr(host, "-.");
+}

@@ -40,6 +40,12 @@ bool fields_is_utf8(const char *s);
 /* Is `s` valid UTF-8 of `lo` to `hi` characters (code points)? */
 bool fields_is_text(const char *s, int64_t lo, int64_t hi);
 
+/*
+ * Is `s` an e-mail address: good enough to write to, and nothing that could be read in two ways: local part and domain of
+ * RFC 5321 in ASCII, without quotes and comments.
+ */
+bool fields_is_email(const char *s);
+
 /* Is `s` a UUID, in any case? */
 bool fields_is_uuid(const char *s);
 
