@@ -288,6 +288,18 @@ function answer(status, headers, body) {
 export const get = (server, target, headers = {}) =>
   request(server, 'GET', target, { headers: { 'x-api-key': SERVICE_KEY, ...headers } });
 
+/** A JSON request as a user (`token`), a program (`key`) or nobody. */
+export const call = (server, method, target, { body, token, key, headers = {} } = {}) =>
+  request(server, method, target, {
+    body: body === undefined ? undefined : JSON.stringify(body),
+    headers: {
+      ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
+      ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
+      ...(key === undefined ? {} : { 'x-api-key': key }),
+      ...headers,
+    },
+  });
+
 /** The signature as Retell's own SDK makes it; of bytes that are not text, by its documentation. */
 export async function sign(body, key = RETELL_KEY, ms = Date.now()) {
   if (typeof body === 'string') return signatures.sign(body, key, ms);
