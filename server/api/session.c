@@ -7,6 +7,7 @@
  */
 #include "api/handlers.h"
 #include "api/reply.h"
+#include "base/address.h"
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "http/body.h"
@@ -77,8 +78,11 @@ static struct db_param digest_param(const unsigned char digest[CRYPTO_SHA256_SIZ
 static bool begin_attempt(struct app *app, const struct request *req, struct response *res,
                           const char *email, struct attempt *attempt)
 {
+    char address[ADDRESS_TEXT_SIZE];
+    const struct address client = address_client(&req->client);
+    address_format(&client, address);
     if (digest_subject(req, "account", email, attempt->account) ||
-        digest_subject(req, "address", req->remote_address, attempt->address)) {
+        digest_subject(req, "address", address, attempt->address)) {
         reply_failure(req, res, ERR_NOMEM);
         return false;
     }
