@@ -7,6 +7,9 @@
 
 #include <stdint.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 /* U+FFFD, as bytes and as an escape. */
 static const char replacement[] = "\xEF\xBF\xBD";
@@ -17,6 +20,11 @@ enum { NUMBER_EXPONENT_MAX = 308, EXPONENT_CAP = 1000000 };
 struct scanner {
     const char *start, *at, *end;
     struct json_scan *out;
+    json_member_fn *told; /* NULL: nobody wants to know */
+    void *context;
+    /* Of the member under way at each depth: the key is empty in an array, and before a key. */
+    struct json_text keys[JSON_MEMBERS_DEPTH + 1];
+    const char *values[JSON_MEMBERS_DEPTH + 1];
 };
 
 static bool is_digit(char c)
@@ -131,6 +139,29 @@ static bool is_plain(unsigned char c)
     return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
 }
 
+/* The first byte from `at` on that is not plain, or `end`. */
+static const char *skip_plain(const char *at, const char *end)
+{
+#ifdef __SSE2__
+    const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\');
+    const __m128i space = _mm_set1_epi8(' ');
+    while (end - at >= 16) {
+        const __m128i bytes = _mm_loadu_si128((const __m128i *)at);
+        /* Compared as signed numbers, what is not ASCII is less than a space too. */
+        const __m128i found = _mm_or_si128(
+            _mm_cmplt_epi8(bytes, space),
+            _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash)));
+        int mask = _mm_movemask_epi8(found);
+        if (mask)
+            return at + __builtin_ctz((unsigned)mask);
+        at += 16;
+    }
+#endif
+    while (at < end && is_plain((unsigned char)*at))
+        at++;
+    return at;
+}
+
 static bool fail(struct scanner *scan, const char *at, const char *error)
 {
     scan->out->error = error;
@@ -163,11 +194,9 @@ static bool scan_escape(struct scanner *scan)
 static bool scan_string(struct scanner *scan)
 {
     scan->at++;
-    while (scan->at < scan->end) {
+    while ((scan->at = skip_plain(scan->at, scan->end)) < scan->end) {
         unsigned char c = (unsigned char)*scan->at;
-        if (is_plain(c)) {
-            scan->at++;
-        } else if (c == '"') {
+        if (c == '"') {
             scan->at++;
             return true;
         } else if (c == '\\') {
@@ -281,13 +310,16 @@ static bool scan_scalar(struct scanner *scan)
     }
 }
 
-/* The key at scan->at and the colon after it. */
-static bool scan_key(struct scanner *scan)
+/* The key at scan->at, in `depth` containers, and the colon after it. */
+static bool scan_key(struct scanner *scan, int depth)
 {
-    if (*scan->at != '"')
-        return fail(scan, scan->at, "key expected");
+    const char *key = scan->at;
+    if (*key != '"')
+        return fail(scan, key, "key expected");
     if (!scan_string(scan))
         return false;
+    if (depth <= JSON_MEMBERS_DEPTH)
+        scan->keys[depth] = (struct json_text){key, (size_t)(scan->at - key)};
     scan->at = skip_space(scan->at, scan->end);
     if (scan->at == scan->end || *scan->at != ':')
         return fail(scan, scan->at, "colon expected after a key");
@@ -295,52 +327,88 @@ static bool scan_key(struct scanner *scan)
     return true;
 }
 
-bool json_scan(const char *s, size_t len, struct json_scan *out)
+/* A value starts at scan->at, in `depth` containers. */
+static void begin_value(struct scanner *scan, int depth)
 {
-    struct scanner scan = {s, s, s + len, out};
+    if (depth <= JSON_MEMBERS_DEPTH)
+        scan->values[depth] = scan->at;
+}
+
+/* A value has ended before scan->at, in `depth` containers. */
+static void end_value(struct scanner *scan, int depth)
+{
+    if (!scan->told || depth > JSON_MEMBERS_DEPTH || scan->keys[depth].len == 0)
+        return;
+    const char *value = scan->values[depth];
+    /* Below an object that is no member, inside an array, are no members to tell of. */
+    if (depth == 1 || scan->keys[1].len > 0)
+        scan->told(scan->context, depth, scan->keys[depth],
+                   (struct json_text){value, (size_t)(scan->at - value)});
+    scan->keys[depth].len = 0;
+}
+
+static bool scan_text(struct scanner *scan)
+{
     enum { VALUE, FIRST_VALUE, KEY, FIRST_KEY, AFTER } expect = VALUE;
     uint64_t objects = 0; /* the lowest bit: is the innermost container an object? */
     int depth = 0;
 
-    *out = (struct json_scan){0};
     for (;;) {
-        scan.at = skip_space(scan.at, scan.end);
-        if (scan.at == scan.end) {
+        scan->at = skip_space(scan->at, scan->end);
+        if (scan->at == scan->end) {
             if (expect == AFTER && depth == 0)
                 return true;
-            return fail(&scan, scan.at, "unexpected end");
+            return fail(scan, scan->at, "unexpected end");
         }
-        char c = *scan.at;
+        char c = *scan->at;
         bool closes = depth > 0 && c == (objects & 1 ? '}' : ']');
         if (closes && expect != VALUE && expect != KEY) {
-            scan.at++;
+            scan->at++;
             depth--;
             objects >>= 1;
             expect = AFTER;
+            end_value(scan, depth);
         } else if (expect == AFTER) {
             if (depth == 0)
-                return fail(&scan, scan.at, "something after the value");
+                return fail(scan, scan->at, "something after the value");
             if (c != ',')
-                return fail(&scan, scan.at, "comma or end of container expected");
-            scan.at++;
+                return fail(scan, scan->at, "comma or end of container expected");
+            scan->at++;
             expect = objects & 1 ? KEY : VALUE;
         } else if (expect == KEY || expect == FIRST_KEY) {
-            if (!scan_key(&scan))
+            if (!scan_key(scan, depth))
                 return false;
             expect = VALUE;
         } else if (c == '{' || c == '[') {
             if (depth == JSON_MAX_DEPTH)
-                return fail(&scan, scan.at, "nested too deeply");
-            scan.at++;
+                return fail(scan, scan->at, "nested too deeply");
+            begin_value(scan, depth);
+            scan->at++;
             depth++;
             objects = objects << 1 | (c == '{');
             expect = c == '{' ? FIRST_KEY : FIRST_VALUE;
         } else {
-            if (!scan_scalar(&scan))
+            begin_value(scan, depth);
+            if (!scan_scalar(scan))
                 return false;
             expect = AFTER;
+            end_value(scan, depth);
         }
     }
+}
+
+bool json_scan(const char *s, size_t len, struct json_scan *out)
+{
+    return json_scan_members(s, len, out, NULL, NULL);
+}
+
+bool json_scan_members(const char *s, size_t len, struct json_scan *out, json_member_fn *told,
+                       void *context)
+{
+    struct scanner scan = {
+        .start = s, .at = s, .end = s + len, .out = out, .told = told, .context = context};
+    *out = (struct json_scan){0};
+    return scan_text(&scan);
 }
 
 size_t json_scrub(const char *s, size_t len, char *out)
@@ -403,7 +471,7 @@ enum json_kind json_kind(const char *s, size_t len)
 /* The end of the string that starts at `at`. */
 static const char *skip_string(const char *at, const char *end)
 {
-    for (at++; at < end; at++) {
+    for (at++; (at = skip_plain(at, end)) < end; at++) {
         if (*at == '"')
             return at + 1;
         if (*at == '\\' && at + 1 < end)
@@ -417,7 +485,7 @@ static const char *skip_value(const char *at, const char *end)
 {
     int depth = 0;
     if (at < end && *at != '"' && *at != '{' && *at != '[') {
-        while (at < end && !strchr(" \t\n\r,]}", *at))
+        while (at < end && *at != ',' && *at != ']' && *at != '}' && (unsigned char)*at > ' ')
             at++;
         return at;
     }
@@ -562,8 +630,7 @@ size_t json_string_decode(const char *s, size_t len, char *out)
     char *to = out;
     while (at < end) {
         const char *run = at;
-        while (at < end && is_plain((unsigned char)*at))
-            at++;
+        at = skip_plain(at, end);
         memcpy(to, run, (size_t)(at - run));
         to += at - run;
         if (at < end) {
@@ -577,13 +644,16 @@ size_t json_string_decode(const char *s, size_t len, char *out)
 
 bool json_string_equals(const char *s, size_t len, const char *text)
 {
+    size_t text_len = strlen(text), done = 0;
+    if (len == text_len + 2 && *s == '"' && memcmp(s + 1, text, text_len) == 0 &&
+        !memchr(text, '\\', text_len))
+        return true; /* nearly always, when it is */
+    if (len > 2 && *s == '"' && s[1] != '\\' && s[1] != *text)
+        return false; /* mostly, when it is not */
     struct json_text inside = string_inside(s, len);
     const char *at = inside.s, *end = inside.s + inside.len;
-    size_t text_len = strlen(text), done = 0;
     if (json_kind(s, len) != JSON_STRING)
         return false;
-    if (!memchr(inside.s, '\\', inside.len) && inside.len == text_len)
-        return memcmp(inside.s, text, text_len) == 0; /* nearly always */
     while (at < end) {
         char piece[4];
         size_t taken, wrote = decode_one(at, (size_t)(end - at), piece, &taken);

@@ -29,13 +29,13 @@ struct json_scan {
     size_t far_offset;   /* where the first such number starts */
 };
 
-enum json_kind { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
-
 /* A piece of somebody else's text, not NUL-terminated. */
 struct json_text {
     const char *s;
     size_t len;
 };
+
+enum json_kind { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
 
 /* Where an iteration over an object's members stands. */
 struct json_members {
@@ -47,6 +47,23 @@ struct json_members {
  */
 bool json_scan(const char *s, size_t len, struct json_scan *out)
     __attribute__((warn_unused_result));
+
+/* The deepest members that json_scan_members() tells of. */
+#define JSON_MEMBERS_DEPTH 2
+
+/*
+ * Told of a member: 1, a member of the outermost object; 2, of an object that is such a member's
+ * value, and told before it. The key is with its quotes.
+ */
+typedef void json_member_fn(void *context, int depth, struct json_text key, struct json_text value);
+
+/*
+ * As json_scan(), and tells `told` of the members of the outermost object and of the objects in it,
+ * in the same pass, each when its end is reached. What was told counts only when the text turns out
+ * to be JSON: what follows a member may still be wrong.
+ */
+bool json_scan_members(const char *s, size_t len, struct json_scan *out, json_member_fn *told,
+                       void *context) __attribute__((warn_unused_result));
 
 /*
  * Copies the text with everything that made it dirty replaced by U+FFFD (an escape stays an
