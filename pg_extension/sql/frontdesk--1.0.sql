@@ -29,7 +29,7 @@ COMMENT ON FUNCTION frontdesk.ingest(pg_catalog.bytea[], pg_catalog.text[], pg_c
 'Stores a batch of Retell''s events in the journal and merges them into their calls; adds agents not seen before.
 bodies: raw bytes of {"event": ..., "call": {...}}. sources: webhook, poll, replay or import. sent_ms: when each was sent, ms since epoch; null means now. All of one length, or error 22023; a null array gives no rows.
 One row an event, in the order given: ord from 1; outcome inserted (a new call), updated, unchanged (a duplicate, or nothing new), kept (no call to merge into) or dead (not understood: error says why, the journal has it). agent_id, call_id and event are empty when unknown; error is null unless dead.
-The result is the same whatever the order and number of deliveries, and one event''s fault never fails the others. Sessions that write the same call wait for each other: use READ COMMITTED and one batch a transaction. Costs about 0.1 ms an event.';
+The result is the same whatever the order and number of deliveries, and one event''s fault never fails the others. Sessions that write the same call wait for each other: use READ COMMITTED and one batch a transaction. Costs about 0.1 ms an event in batches of 64; a duplicate a tenth of that.';
 
 CREATE FUNCTION frontdesk.call_history(
     agent_id pg_catalog.text,
@@ -65,7 +65,7 @@ RETURNS TABLE (
     transfer_destination pg_catalog.text,
     custom_analysis pg_catalog.jsonb,
     metadata pg_catalog.jsonb,
-    transcript_object pg_catalog.jsonb,
+    transcript_object pg_catalog.json,
     latency pg_catalog.jsonb,
     details pg_catalog.jsonb)
 LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE ROWS 20

@@ -24,6 +24,6 @@ const struct call_field call_fields[CALL_FIELD_COUNT] = {
                                     KIND_TEXT},
     [FIELD_CUSTOM_ANALYSIS] = {"custom_analysis_data", "custom_analysis", IN_ANALYSIS, KIND_JSON},
     [FIELD_METADATA] = {"metadata", "metadata", IN_CALL, KIND_JSON},
-    [FIELD_TRANSCRIPT_OBJECT] = {"transcript_object", "transcript_object", IN_CALL, KIND_JSON},
+    [FIELD_TRANSCRIPT_OBJECT] = {"transcript_object", "transcript_object", IN_CALL, KIND_JSON_TEXT},
     [FIELD_LATENCY] = {"latency", "latency", IN_CALL, KIND_JSON},
 };

@@ -37,7 +37,8 @@ enum call_field_kind {
     KIND_INTEGER, /* not negative; ms since epoch, ms, or a version */
     KIND_MONEY,   /* cents, not negative, numeric(14,4) */
     KIND_BOOL,
-    KIND_JSON /* any value */
+    KIND_JSON,     /* any value, as jsonb */
+    KIND_JSON_TEXT /* any value, as json: its text as Retell wrote it */
 };
 
 enum call_field_place { IN_CALL, IN_ANALYSIS, IN_COST };

@@ -13,6 +13,7 @@ enum print {
     PRINT_BOOL,
     PRINT_INTEGER,
     PRINT_JSON,
+    PRINT_JSON_TEXT,
     PRINT_NUMERIC,
     PRINT_TEXT,
     PRINT_TIME,
@@ -89,7 +90,7 @@ static const struct {
     [COLUMN_TRANSFER_DESTINATION] = {"transfer_destination", PRINT_TEXT, false},
     [COLUMN_CUSTOM_ANALYSIS] = {"custom_analysis", PRINT_JSON, false},
     [COLUMN_METADATA] = {"metadata", PRINT_JSON, false},
-    [COLUMN_TRANSCRIPT_OBJECT] = {"transcript_object", PRINT_JSON, false},
+    [COLUMN_TRANSCRIPT_OBJECT] = {"transcript_object", PRINT_JSON_TEXT, false},
     [COLUMN_LATENCY] = {"latency", PRINT_JSON, false},
     [COLUMN_DETAILS] = {"details", PRINT_JSON, false},
 };
@@ -159,6 +160,9 @@ static void append_value(StringInfo out, enum print print, Datum value, bool nul
         return;
     case PRINT_JSON:
         json_append_jsonb_datum(out, value, null);
+        return;
+    case PRINT_JSON_TEXT:
+        json_append_json_datum(out, value, null);
         return;
     case PRINT_NUMERIC:
         json_append_numeric_datum(out, value, null);

@@ -1,6 +1,10 @@
 /*
- * A value that a merge leaves alone goes back as it was read: a long one is then a pointer to where
- * it is stored, which PostgreSQL recognises and does not write again.
+ * Calls are added and set by one statement, an upsert: it finds each row by its key whatever the
+ * planner knows of the table, and its triggers see a whole batch at once.
+ *
+ * A value that a merge leaves alone is not given to it: null stands for "as it is", since a merge
+ * never takes a value away. What is stored out of line then stays where it is and is not written
+ * again.
  */
 #include "postgres.h"
 
@@ -10,6 +14,7 @@
 #include "utils/builtins.h"
 
 #include "call_store.h"
+#include "columns.h"
 #include "compat.h"
 #include "kept_plan.h"
 
@@ -24,6 +29,10 @@ enum {
     COLUMN_COUNT
 };
 
+struct column_type {
+    Oid element, array;
+};
+
 static const char *column_name(int column)
 {
     static const char *const names[] = {"agent_id", "call_id",    "first_sent_ms",
@@ -32,103 +41,155 @@ static const char *column_name(int column)
                                      : names[column - CALL_FIELD_COUNT];
 }
 
-static Oid column_type(int column)
+static struct column_type column_type(int column)
 {
-    static const Oid of_kind[] = {[KIND_TEXT] = TEXTOID,
-                                  [KIND_INTEGER] = INT8OID,
-                                  [KIND_MONEY] = NUMERICOID,
-                                  [KIND_BOOL] = BOOLOID,
-                                  [KIND_JSON] = JSONBOID};
-    static const Oid others[] = {TEXTOID, TEXTOID, INT8OID, JSONBOID, BYTEAOID, TIMESTAMPTZOID};
+    static const struct column_type of_kind[] = {
+        [KIND_TEXT] = {TEXTOID, TEXTARRAYOID},        [KIND_INTEGER] = {INT8OID, INT8ARRAYOID},
+        [KIND_MONEY] = {NUMERICOID, NUMERICARRAYOID}, [KIND_BOOL] = {BOOLOID, BOOLARRAYOID},
+        [KIND_JSON] = {JSONBOID, JSONBARRAYOID},      [KIND_JSON_TEXT] = {JSONOID, JSONARRAYOID}};
+    static const struct column_type others[] = {
+        {TEXTOID, TEXTARRAYOID},   {TEXTOID, TEXTARRAYOID},
+        {INT8OID, INT8ARRAYOID},   {JSONBOID, JSONBARRAYOID},
+        {BYTEAOID, BYTEAARRAYOID}, {TIMESTAMPTZOID, TIMESTAMPTZARRAYOID}};
     return column < CALL_FIELD_COUNT ? of_kind[call_fields[column].kind]
                                      : others[column - CALL_FIELD_COUNT];
 }
 
-enum call_plan { PLAN_READ, PLAN_ADD, PLAN_SET, PLAN_COUNT };
-
-/* The text of a plan, generated: three lists of 28 columns by hand would not stay in step. */
-static char *call_plan_text(enum call_plan which)
+/* How a column of a stored call is set, after its name and the sign of equality. */
+static void append_set(StringInfo out, int column)
 {
-    StringInfoData names, values, sets, text;
+    const char *name = column_name(column);
+    if (column == COLUMN_DETAILS) /* it is never null: an empty one says nothing new */
+        appendStringInfo(out,
+                         "CASE WHEN excluded.%s" SQL_EQ "'{}' THEN stored.%s ELSE excluded.%s END",
+                         name, name, name);
+    else if (column == COLUMN_UPDATED_AT)
+        appendStringInfo(out, "greatest(excluded.%s, stored.%s)", name, name);
+    else if (column == COLUMN_FIRST_SENT_MS || column == COLUMN_PROVENANCE)
+        appendStringInfo(out, "excluded.%s", name);
+    else
+        appendStringInfo(out, "coalesce(excluded.%s, stored.%s)", name, name);
+}
+
+/* The text of the upsert, generated: four lists of 28 columns by hand would not stay in step. */
+static char *write_plan_text(void)
+{
+    StringInfoData names, unnests, sets, text;
 
     initStringInfo(&names);
-    initStringInfo(&values);
+    initStringInfo(&unnests);
     initStringInfo(&sets);
     initStringInfo(&text);
     for (int i = 0; i < COLUMN_COUNT; i++) {
         const char *comma = i > 0 ? ", " : "";
         appendStringInfo(&names, "%s%s", comma, column_name(i));
-        appendStringInfo(&values, "%s$%d", comma, i + 1);
-        if (i != COLUMN_AGENT_ID && i != COLUMN_CALL_ID && i != COLUMN_UPDATED_AT)
-            appendStringInfo(&sets, "%s = $%d, ", column_name(i), i + 1);
+        appendStringInfo(&unnests, "%spg_catalog.unnest($%d)", comma, i + 1);
+        if (i == COLUMN_AGENT_ID || i == COLUMN_CALL_ID)
+            continue;
+        appendStringInfo(&sets, "%s%s = ", comma, column_name(i));
+        append_set(&sets, i);
     }
-    if (which == PLAN_ADD)
-        appendStringInfo(&text, "INSERT INTO frontdesk.calls (%s, created_at) VALUES (%s, $%d)",
-                         names.data, values.data, COLUMN_UPDATED_AT + 1);
-    else if (which == PLAN_SET)
-        appendStringInfo(&text,
-                         "UPDATE frontdesk.calls SET %supdated_at = coalesce($%d, updated_at)"
-                         " WHERE agent_id" SQL_EQ "$%d AND call_id" SQL_EQ "$%d",
-                         sets.data, COLUMN_UPDATED_AT + 1, COLUMN_AGENT_ID + 1, COLUMN_CALL_ID + 1);
-    else
-        appendStringInfo(&text,
-                         "SELECT %s FROM frontdesk.calls"
-                         " WHERE agent_id" SQL_EQ "$1 AND call_id" SQL_EQ "$2",
-                         names.data);
+    appendStringInfo(&text,
+                     "INSERT INTO frontdesk.calls AS stored (%s, created_at)"
+                     " SELECT k.*, $%d FROM ROWS FROM (%s) AS k (%s)"
+                     " ON CONFLICT (agent_id, call_id) DO UPDATE SET %s",
+                     names.data, COLUMN_COUNT + 1, unnests.data, names.data, sets.data);
     return text.data;
 }
 
-static SPIPlanPtr call_plan(enum call_plan which)
+static SPIPlanPtr write_plan(void)
 {
-    static SPIPlanPtr slots[PLAN_COUNT];
-    static const Oid key_types[] = {TEXTOID, TEXTOID};
-    Oid types[COLUMN_COUNT];
+    static SPIPlanPtr slot;
+    Oid types[COLUMN_COUNT + 1];
 
-    if (slots[which])
-        return slots[which];
+    if (slot)
+        return slot;
     for (int i = 0; i < COLUMN_COUNT; i++)
-        types[i] = column_type(i);
-    return kept_plan(&slots[which], call_plan_text(which),
-                     which == PLAN_READ ? (int)lengthof(key_types) : COLUMN_COUNT,
-                     which == PLAN_READ ? key_types : types);
+        types[i] = column_type(i).array;
+    types[COLUMN_COUNT] = TIMESTAMPTZOID;
+    return kept_plan(&slot, write_plan_text(), lengthof(types), types);
 }
 
-bool call_store_read(const char *agent_id, const char *call_id, struct call_state *state)
+/* A lookup by key, one index scan a row; locked, so that nobody else merges into these calls. */
+static SPIPlanPtr read_plan(void)
 {
-    Datum keys[] = {CStringGetTextDatum(agent_id), CStringGetTextDatum(call_id)};
-    Datum values[COLUMN_COUNT];
-    bool nulls[COLUMN_COUNT];
+    static SPIPlanPtr slot;
+    static const Oid types[] = {TEXTARRAYOID, TEXTARRAYOID};
+    StringInfoData text;
 
-    call_state_init(state);
-    run_plan(call_plan(PLAN_READ), keys, NULL, false, SPI_OK_SELECT);
-    if (SPI_processed == 0)
-        return false;
-    heap_deform_tuple(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, values, nulls);
+    if (slot)
+        return slot;
+    initStringInfo(&text);
+    appendStringInfoString(&text, "SELECT found.*, k.row FROM ROWS FROM (pg_catalog.unnest($1),"
+                                  " pg_catalog.unnest($2)) WITH ORDINALITY"
+                                  " AS k (agent_id, call_id, row), LATERAL (SELECT ");
+    for (int i = 0; i < COLUMN_COUNT; i++)
+        appendStringInfo(&text, "%sc.%s", i > 0 ? ", " : "", column_name(i));
+    appendStringInfoString(&text, " FROM frontdesk.calls AS c WHERE c.agent_id" SQL_EQ "k.agent_id"
+                                  " AND c.call_id" SQL_EQ "k.call_id LIMIT 1 FOR UPDATE) AS found");
+    return kept_plan(&slot, text.data, lengthof(types), types);
+}
+
+static void take_row(struct call_row *row, const Datum *values)
+{
+    struct call_state *state = &row->state;
+
+    row->exists = true;
     memcpy(state->values, values, sizeof(state->values));
     state->first_sent_ms = DatumGetInt64(values[COLUMN_FIRST_SENT_MS]);
     call_state_load(state, values[COLUMN_DETAILS], values[COLUMN_PROVENANCE]);
-    return true;
 }
 
-void call_store_write(const char *agent_id, const char *call_id, const struct call_state *state,
-                      bool exists, bool visible, TimestampTz now)
+void call_store_read(struct call_row **rows, int count)
 {
-    Datum values[COLUMN_COUNT];
-    char nulls[COLUMN_COUNT];
+    struct column agent_ids = column_make(count), call_ids = column_make(count);
 
-    memset(nulls, ' ', sizeof(nulls));
-    memcpy(values, state->values, sizeof(state->values));
+    for (int i = 0; i < count; i++) {
+        rows[i]->exists = false;
+        call_state_init(&rows[i]->state);
+        column_set_text(&agent_ids, i, rows[i]->agent_id);
+        column_set_text(&call_ids, i, rows[i]->call_id);
+    }
+    Datum keys[] = {column_array(&agent_ids, TEXTOID), column_array(&call_ids, TEXTOID)};
+    run_plan(read_plan(), keys, NULL, false, SPI_OK_SELECT);
+    for (uint64 i = 0; i < SPI_processed; i++) {
+        Datum values[COLUMN_COUNT + 1];
+        bool nulls[COLUMN_COUNT + 1];
+        heap_deform_tuple(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, values, nulls);
+        int64 row = DatumGetInt64(values[COLUMN_COUNT]);
+        if (row < 1 || row > count)
+            elog(ERROR, "unexpected row number");
+        take_row(rows[row - 1], values);
+    }
+}
+
+static void set_row(struct column *columns, int row, const struct call_row *from, TimestampTz now)
+{
+    const struct call_state *state = &from->state;
+
     for (int i = 0; i < CALL_FIELD_COUNT; i++)
-        if (!call_state_has(state, i))
-            nulls[i] = 'n';
-    values[COLUMN_AGENT_ID] = CStringGetTextDatum(agent_id);
-    values[COLUMN_CALL_ID] = CStringGetTextDatum(call_id);
-    values[COLUMN_FIRST_SENT_MS] = Int64GetDatum(state->first_sent_ms);
-    values[COLUMN_DETAILS] = call_state_details(state);
-    values[COLUMN_PROVENANCE] = call_state_provenance(state);
-    values[COLUMN_UPDATED_AT] = TimestampTzGetDatum(now);
-    if (!visible && exists)
-        nulls[COLUMN_UPDATED_AT] = 'n';
-    run_plan(call_plan(exists ? PLAN_SET : PLAN_ADD), values, nulls, false,
-             exists ? SPI_OK_UPDATE : SPI_OK_INSERT);
+        if (state->replaced[i])
+            column_set(&columns[i], row, state->values[i]);
+    column_set_text(&columns[COLUMN_AGENT_ID], row, from->agent_id);
+    column_set_text(&columns[COLUMN_CALL_ID], row, from->call_id);
+    column_set(&columns[COLUMN_FIRST_SENT_MS], row, Int64GetDatum(state->first_sent_ms));
+    column_set(&columns[COLUMN_DETAILS], row, call_state_details(state));
+    column_set(&columns[COLUMN_PROVENANCE], row, call_state_provenance(state));
+    column_set(&columns[COLUMN_UPDATED_AT], row,
+               TimestampTzGetDatum(from->visible || !from->exists ? now : DT_NOBEGIN));
+}
+
+void call_store_write(struct call_row **rows, int count, TimestampTz now)
+{
+    struct column columns[COLUMN_COUNT];
+    Datum values[COLUMN_COUNT + 1];
+
+    for (int i = 0; i < COLUMN_COUNT; i++)
+        columns[i] = column_make(count);
+    for (int i = 0; i < count; i++)
+        set_row(columns, i, rows[i], now);
+    for (int i = 0; i < COLUMN_COUNT; i++)
+        values[i] = column_array(&columns[i], column_type(i).element);
+    values[COLUMN_COUNT] = TimestampTzGetDatum(now);
+    run_plan(write_plan(), values, NULL, false, SPI_OK_INSERT);
 }

@@ -6,17 +6,23 @@
 
 #include "merge.h"
 
-/* Both need SPI. Values read stay valid until SPI_finish(). */
+struct call_row {
+    const char *agent_id, *call_id;
+    struct call_state state;
+    bool exists;
+    bool
+        visible; /* some value changed, not a version only, and with it the time of the last change */
+};
 
-/* Reads the call as it is stored into `state`; when there is none, false and the empty state. */
-extern bool call_store_read(const char *agent_id, const char *call_id, struct call_state *state);
+/* Both need SPI and want the rows in the order of their keys, each once. */
 
 /*
- * Adds the call, or sets it where it `exists`. `visible`: some value changed, not a version only,
- * and with it the time of the last change, which is `now`.
+ * Reads calls as they are stored and locks them; where there is none, `exists` is false and the
+ * state empty. Values read stay valid until SPI_finish().
  */
-extern void call_store_write(const char *agent_id, const char *call_id,
-                             const struct call_state *state, bool exists, bool visible,
-                             TimestampTz now);
+extern void call_store_read(struct call_row **rows, int count);
+
+/* Adds calls, and sets those that exist. The time is `now`. */
+extern void call_store_write(struct call_row **rows, int count, TimestampTz now);
 
 #endif

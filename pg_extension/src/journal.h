@@ -14,11 +14,24 @@
 #define JOURNAL_KEPT "kept"
 #define JOURNAL_DEAD "dead"
 
+/* A row of the journal, or what is to be one. */
+struct journal_entry {
+    const char *home;
+    const struct observation *seen;
+    const char *state;
+    TimestampTz received_at;
+    bool known; /* journal_find(): it is there, sent at known_ms, and not dead */
+    int64 known_ms;
+    bool added; /* journal_add(): it was not there */
+};
+
 /* All of these need SPI. Memory comes from the current context. */
 
-/* Adds an event; false when it is there already. */
-extern bool journal_add(const char *home, const struct observation *seen, const char *state,
-                        TimestampTz received_at);
+/* Looks which of the entries are known; only their homes and identities are asked for. */
+extern void journal_find(struct journal_entry **entries, int count);
+
+/* Adds those that are not there, in the order given, which must be that of their keys. */
+extern void journal_add(struct journal_entry **entries, int count);
 
 /*
  * A known event is delivered again. What counts is when it was sent first, in whatever order its

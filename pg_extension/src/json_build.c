@@ -148,6 +148,18 @@ void json_append_jsonb_datum(StringInfo out, Datum value, bool null)
         pfree(json);
 }
 
+void json_append_json_datum(StringInfo out, Datum value, bool null)
+{
+    if (null) {
+        append_null(out);
+        return;
+    }
+    text *plain = DatumGetTextPP(value);
+    appendBinaryStringInfo(out, VARDATA_ANY(plain), (int)VARSIZE_ANY_EXHDR(plain));
+    if ((Pointer)plain != DatumGetPointer(value))
+        pfree(plain);
+}
+
 void json_append_uuid_datum(StringInfo out, Datum value, bool null)
 {
     static const char hex[] = "0123456789abcdef";

@@ -30,6 +30,7 @@ extern void json_append_time(StringInfo out, TimestampTz time);
 extern void json_append_text_datum(StringInfo out, Datum value, bool null);
 extern void json_append_numeric_datum(StringInfo out, Datum value, bool null);
 extern void json_append_jsonb_datum(StringInfo out, Datum value, bool null);
+extern void json_append_json_datum(StringInfo out, Datum value, bool null);
 extern void json_append_uuid_datum(StringInfo out, Datum value, bool null);
 
 /* "pagination":{…}: how many things there are in all, and which of them were asked for. */

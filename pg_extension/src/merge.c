@@ -92,7 +92,6 @@ void call_state_load(struct call_state *state, Datum details, Datum provenance)
     int fields = sound ? at[1] : 0;
     int versions = sound ? read_uint16(at + 2) : 0;
 
-    state->stored_details = details;
     state->details_changed = false;
     state->details = list_details(DatumGetJsonbP(details), &state->detail_count);
     if (!sound || read_uint16(at + 4) != state->detail_count ||
@@ -125,6 +124,7 @@ static bool equal_values(enum call_field_kind kind, Datum a, Datum b)
         return DatumGetBool(DirectFunctionCall2(numeric_eq, a, b));
     case KIND_TEXT:
     case KIND_JSON:
+    case KIND_JSON_TEXT:
         return datum_image_eq(a, b, false, -1);
     }
     return false;
@@ -142,7 +142,7 @@ static bool merge_fields(struct call_state *state, const struct observation *obs
         if (!is_version(&state->versions[i]) ||
             !equal_values(call_fields[i].kind, state->values[i], observation->values[i])) {
             state->values[i] = observation->values[i];
-            visible = true;
+            state->replaced[i] = visible = true;
         }
         state->versions[i] = version;
         state->changed = true;
@@ -252,10 +252,9 @@ void call_state_resend(struct call_state *state, const struct observation *obser
 Datum call_state_details(const struct call_state *state)
 {
     JsonbParseState *parse = NULL;
-    if (!state->details_changed)
-        return state->stored_details;
+    int count = state->details_changed ? state->detail_count : 0;
     pushJsonbValue(&parse, WJB_BEGIN_OBJECT, NULL);
-    for (int i = 0; i < state->detail_count; i++) {
+    for (int i = 0; i < count; i++) {
         pushJsonbValue(&parse, WJB_KEY, &state->details[i].key);
         pushJsonbValue(&parse, WJB_VALUE, &state->details[i].value);
     }

@@ -30,9 +30,9 @@ struct detail {
 struct call_state {
     Datum values[CALL_FIELD_COUNT];
     struct version versions[CALL_FIELD_COUNT]; /* all zero: no value */
+    bool replaced[CALL_FIELD_COUNT];           /* the value is not the one that was loaded */
     struct detail *details;                    /* in jsonb's order of keys */
     int detail_count;
-    Datum stored_details; /* as read: still valid while details_changed is not set */
     int64 first_sent_ms;
     bool details_changed;
     bool changed; /* something must be written, be it a version only */
@@ -59,7 +59,10 @@ extern void call_state_resend(struct call_state *state, const struct observation
 
 extern bool call_state_has(const struct call_state *state, enum call_field_id field);
 
-/* What to store: details (jsonb) and provenance (bytea). */
+/*
+ * What to store: details (jsonb; an empty object when they are as they were loaded) and provenance
+ * (bytea).
+ */
 extern Datum call_state_details(const struct call_state *state);
 extern Datum call_state_provenance(const struct call_state *state);
 

@@ -1,7 +1,8 @@
 /*
- * From an event's bytes to typed values. The text is scanned once and then read where it lies; only
- * what becomes jsonb is handed to PostgreSQL, inside a subtransaction, so that whatever it refuses
- * makes one dead event and not a failed batch.
+ * From an event's bytes to typed values. The text is scanned once, which also finds the members of
+ * the envelope and of the call, and then read where it lies; only what becomes jsonb is handed to
+ * PostgreSQL, inside a subtransaction, so that whatever it refuses makes one dead event and not a
+ * failed batch. Batches share one subtransaction until an event is refused.
  */
 #include "postgres.h"
 
@@ -10,6 +11,7 @@
 #include "access/xact.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
@@ -62,14 +64,15 @@ struct object {
     struct member {
         struct json_text key, value;
     } * members;
-    int count;
+    int count, room;
 };
 
-/* What observe() works on. */
+/* What observe_identity() leaves to observe_all(). */
 struct reading {
     struct observation *into;
     struct object envelope; /* the whole body, clean */
     struct object call;     /* without members when there is none */
+    struct object inner;    /* while scanning: members of an object that may be the call */
     StringInfoData details; /* the text of what becomes into->details */
     bool far_number;        /* some number in the body is out of range */
     bool has_analysis;
@@ -89,23 +92,33 @@ static enum json_kind kind_of(struct json_text text)
     return json_kind(text.s, text.len);
 }
 
-static struct object index_members(struct json_text text)
+static void add_member(struct object *object, struct json_text key, struct json_text value)
 {
-    struct object object = {NULL, 0};
-    struct json_members members;
-    struct member next;
-    int room = 64;
-
-    object.members = palloc(sizeof(next) * (size_t)room);
-    json_members_begin(&members, text.s, text.len);
-    while (json_members_next(&members, &next.key, &next.value)) {
-        if (object.count == room) {
-            room *= 2;
-            object.members = repalloc_huge(object.members, sizeof(next) * (size_t)room);
-        }
-        object.members[object.count++] = next;
+    if (object->count == object->room) {
+        object->room = object->room ? object->room * 2 : 64;
+        object->members =
+            object->members
+                ? repalloc_huge(object->members, sizeof(struct member) * (size_t)object->room)
+                : palloc(sizeof(struct member) * (size_t)object->room);
     }
-    return object;
+    object->members[object->count++] = (struct member){key, value};
+}
+
+/* Told by the scanner. Of several members named "call" the last is it. */
+static void take_member(void *context, int depth, struct json_text key, struct json_text value)
+{
+    struct reading *reading = context;
+    if (depth > 1) {
+        add_member(&reading->inner, key, value);
+        return;
+    }
+    add_member(&reading->envelope, key, value);
+    if (json_string_equals(key.s, key.len, "call")) {
+        struct object before = reading->call;
+        reading->call = reading->inner;
+        reading->inner = before;
+    }
+    reading->inner.count = 0;
 }
 
 /* The value of the last member of that name; a missing one and null are both of len 0. */
@@ -161,24 +174,26 @@ static bool read_identifier(struct reading *reading, const struct object *object
     return true;
 }
 
-/* Scans the body; makes a clean copy of it when it is dirty. */
+/* Scans the body, or a clean copy of it when it is dirty, and finds its members. */
 static bool read_envelope(struct reading *reading)
 {
     const bytea *body = DatumGetByteaPP(reading->into->body);
     struct json_text text = {VARDATA_ANY(body), VARSIZE_ANY_EXHDR(body)};
     struct json_scan scan;
 
-    if (!json_scan(text.s, text.len, &scan))
+    if (!json_scan_members(text.s, text.len, &scan, take_member, reading))
         return dead(reading, "not JSON: %s at byte %zu", scan.error, scan.error_offset);
     if (scan.dirty) {
         char *clean = MemoryContextAllocHuge(CurrentMemoryContext, JSON_TEXT_MAX(text.len));
         text.len = json_scrub(text.s, text.len, clean);
         text.s = clean;
+        reading->envelope.count = reading->call.count = 0;
+        if (!json_scan_members(text.s, text.len, &scan, take_member, reading))
+            elog(ERROR, "scrubbed JSON is not JSON: %s at byte %zu", scan.error, scan.error_offset);
     }
     if (kind_of(text) != JSON_OBJECT)
         return dead(reading, "the event is not a JSON object");
     reading->far_number = scan.far_number;
-    reading->envelope = index_members(text);
     if (member(&reading->envelope, "event").len == 0)
         return dead(reading, "event is missing");
     return read_identifier(reading, &reading->envelope, "event", "event", &reading->into->event);
@@ -206,7 +221,6 @@ static bool read_call(struct reading *reading)
     }
     if (kind_of(call) != JSON_OBJECT)
         return dead(reading, "call must be an object");
-    reading->call = index_members(call);
     if (!read_identifier(reading, &reading->call, "call_id", "call.call_id", &into->call_id) ||
         !read_identifier(reading, &reading->call, "agent_id", "call.agent_id", &into->agent_id))
         return false;
@@ -215,6 +229,7 @@ static bool read_call(struct reading *reading)
     name = member(&reading->call, "agent_name");
     if (name.len > 0 && kind_of(name) == JSON_STRING)
         into->agent_name = decode(name);
+    into->names_call = true;
     return true;
 }
 
@@ -272,14 +287,33 @@ static bool read_money(struct reading *reading, enum call_field_id field, struct
     return true;
 }
 
+/* Is it an empty object, array or string? */
+static bool is_blank(struct json_text value)
+{
+    size_t inside = 1;
+    if (*value.s != '{' && *value.s != '[')
+        return value.len == 2 && *value.s == '"';
+    while (strchr(" \t\r\n", value.s[inside]))
+        inside++;
+    return inside + 1 == value.len;
+}
+
+/* Kept as it was written: making jsonb of every word of a transcript costs more than all else. */
+static bool read_json_text(struct reading *reading, enum call_field_id field,
+                           struct json_text value)
+{
+    struct observation *into = reading->into;
+    into->values[field] = PointerGetDatum(cstring_to_text_with_len(value.s, (int)value.len));
+    into->classes[field] = is_blank(value) ? CLASS_BLANK : CLASS_VALUE;
+    return true;
+}
+
 static bool read_json(struct reading *reading, enum call_field_id field, struct json_text value)
 {
     struct observation *into = reading->into;
     Datum result = DirectFunctionCall1(jsonb_in, CStringGetDatum(pnstrdup(value.s, value.len)));
-    const Jsonb *json = DatumGetJsonbP(result);
-    bool blank = JB_ROOT_COUNT(json) == 0 || json_string_equals(value.s, value.len, "");
     into->values[field] = result;
-    into->classes[field] = blank ? CLASS_BLANK : CLASS_VALUE;
+    into->classes[field] = is_blank(value) ? CLASS_BLANK : CLASS_VALUE;
     return true;
 }
 
@@ -297,13 +331,15 @@ static bool read_field(struct reading *reading, enum call_field_id field, struct
         [KIND_MONEY] = {JSON_NUMBER, "a number", read_money},
         [KIND_BOOL] = {JSON_BOOL, "true or false", NULL},
         [KIND_JSON] = {JSON_OBJECT, "anything", read_json},
+        [KIND_JSON_TEXT] = {JSON_OBJECT, "anything", read_json_text},
     };
     const struct call_field *about = &call_fields[field];
     enum json_kind kind = kind_of(value);
 
     if (kind == JSON_NULL)
         return true;
-    if (about->kind != KIND_JSON && kind != kinds[about->kind].json)
+    if (about->kind != KIND_JSON && about->kind != KIND_JSON_TEXT &&
+        kind != kinds[about->kind].json)
         return dead(reading, "call.%s%s must be %s", places[about->place], about->key,
                     kinds[about->kind].name);
     if (about->kind == KIND_BOOL) {
@@ -317,8 +353,10 @@ static bool read_field(struct reading *reading, enum call_field_id field, struct
 /* The field that `key` names in that place; -1 when it is no field. */
 static int find_field(struct json_text key, enum call_field_place place)
 {
+    bool escaped = key.s[1] == '\\';
     for (int i = 0; i < CALL_FIELD_COUNT; i++)
-        if (call_fields[i].place == place && json_string_equals(key.s, key.len, call_fields[i].key))
+        if (call_fields[i].place == place && (key.s[1] == *call_fields[i].key || escaped) &&
+            json_string_equals(key.s, key.len, call_fields[i].key))
             return i;
     return -1;
 }
@@ -405,14 +443,12 @@ static bool read_analysis(struct reading *reading)
 static bool read_cost(struct reading *reading)
 {
     struct json_text cost = member(&reading->call, "call_cost"), total;
-    struct object costs;
     if (cost.len == 0)
         return true;
     if (kind_of(cost) != JSON_OBJECT)
         return dead(reading, "call.call_cost must be an object");
-    costs = index_members(cost);
-    total = member(&costs, call_fields[FIELD_COST].key);
-    return total.len == 0 || read_field(reading, FIELD_COST, total);
+    return !json_member(cost.s, cost.len, call_fields[FIELD_COST].key, &total.s, &total.len) ||
+           read_field(reading, FIELD_COST, total);
 }
 
 /* The members of the call: fields, and all others as details. */
@@ -507,8 +543,6 @@ static void read_observation(struct reading *reading)
     struct observation *into = reading->into;
     struct json_text utterances;
 
-    if (!read_envelope(reading) || !read_call(reading) || reading->call.count == 0)
-        return;
     if (reading->far_number && (!check_numbers(reading, &reading->envelope, "") ||
                                 !check_numbers(reading, &reading->call, "call.")))
         return;
@@ -547,33 +581,64 @@ static char *data_error(MemoryContext context)
     return psprintf("call cannot be stored: %s", error->message);
 }
 
-void observe(struct observation *observation)
+void observe_identity(struct observation *observation)
 {
-    MemoryContext context = CurrentMemoryContext;
-    ResourceOwner owner = CurrentResourceOwner;
-    struct reading reading = {.into = observation};
+    struct reading *reading = palloc0(sizeof(*reading));
     const Datum digest = DirectFunctionCall1(sha256_bytea, observation->body);
 
     memcpy(observation->digest, VARDATA_ANY(DatumGetByteaPP(digest)), DIGEST_LENGTH);
     observation->event = observation->call_id = observation->agent_id = "";
     observation->agent_name = "";
+    reading->into = observation;
+    if (read_envelope(reading) && read_call(reading) && observation->names_call)
+        observation->reading = reading;
+}
+
+/*
+ * Reads events from number `from` on, up to one that is refused; returns how many are done with.
+ */
+static int observe_some(struct observation **observations, int from, int count)
+{
+    MemoryContext context = CurrentMemoryContext;
+    ResourceOwner owner = CurrentResourceOwner;
+    volatile int at = from;
 
     BeginInternalSubTransaction(NULL);
     MemoryContextSwitchTo(context);
     PG_TRY();
     {
-        read_observation(&reading);
+        for (; at < count; at++) {
+            CHECK_FOR_INTERRUPTS();
+            if (observations[at]->reading)
+                read_observation(observations[at]->reading);
+        }
         ReleaseCurrentSubTransaction();
     }
     PG_CATCH();
     {
-        observation->error = data_error(context);
-        observation->has_call = false;
+        observations[at]->error = data_error(context);
+        observations[at]->has_call = false;
+        at++;
         RollbackAndReleaseCurrentSubTransaction();
     }
     PG_END_TRY();
     MemoryContextSwitchTo(context);
     CurrentResourceOwner = owner;
+    return at;
+}
+
+void observe_all(struct observation **observations, int count)
+{
+    for (int done = 0; done < count;)
+        done = observe_some(observations, done, count);
+    for (int i = 0; i < count; i++)
+        observations[i]->reading = NULL;
+}
+
+void observe(struct observation *observation)
+{
+    observe_identity(observation);
+    observe_all(&observation, 1);
 }
 
 struct version observation_version(const struct observation *observation, unsigned char class_)

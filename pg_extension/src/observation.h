@@ -29,6 +29,8 @@ struct version {
     unsigned char bytes[VERSION_LENGTH];
 };
 
+struct reading;
+
 struct observation {
     /* As delivered. */
     Datum body;         /* bytea */
@@ -43,7 +45,10 @@ struct observation {
     const char *agent_name;
 
     const char *error; /* why it is dead; NULL when it is not */
-    bool has_call;     /* it speaks of a call; what follows is set only then */
+    bool names_call;   /* it speaks of the call call_id, as far as observe_identity() can tell */
+    struct reading *reading; /* how far it was read; NULL when there is no more to read */
+
+    bool has_call; /* it speaks of a call; what follows is set only then */
     unsigned char rank;
     Datum values[CALL_FIELD_COUNT];
     unsigned char classes[CALL_FIELD_COUNT]; /* of the version; 0 where there is no value */
@@ -51,10 +56,18 @@ struct observation {
 };
 
 /*
- * Reads the event in `body` into `observation`, whose first four members are set. Memory comes from
- * the current context. What is wrong with the event becomes observation->error; errors are raised
- * only for what is not the event's fault.
+ * Reads the event in `body` into `observation`, whose first three members are set, in two steps: an
+ * event that is known already, by its digest, needs only the first and cheaper one. What is wrong
+ * with the event becomes observation->error; errors are raised only for what is not the event's
+ * fault. Memory comes from the current context.
+ *
+ * observe_identity() says what the event is and whom it is about; observe_all() what these events,
+ * identified before, say of their calls.
  */
+extern void observe_identity(struct observation *observation);
+extern void observe_all(struct observation **observations, int count);
+
+/* Both steps for one event. */
 extern void observe(struct observation *observation);
 
 /* The version of a value of class `class_` (not 0) that this observation brings. */

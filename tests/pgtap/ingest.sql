@@ -47,7 +47,7 @@ SELECT is((SELECT custom_analysis FROM calls WHERE call_id = 'c1'), '{"topic": "
 SELECT is((SELECT transfer_destination FROM calls WHERE call_id = 'c1'), '+15550009', 'transfer_destination');
 SELECT is((SELECT metadata FROM calls WHERE call_id = 'c1'), '{"order": 5}'::jsonb, 'metadata');
 SELECT is((SELECT latency FROM calls WHERE call_id = 'c1'), '{"e2e": {"p50": 800}}'::jsonb, 'latency');
-SELECT is((SELECT transcript_object #> '{0,words,0}' FROM calls WHERE call_id = 'c1'),
+SELECT is((SELECT (transcript_object #> '{0,words,0}')::jsonb FROM calls WHERE call_id = 'c1'),
           '{"word": "Hi", "start": 0.1, "end": 0.4}'::jsonb, 'transcript_object keeps the words');
 SELECT is((SELECT details FROM calls WHERE call_id = 'c1'), $${
     "agent_name": "Reception",

@@ -115,8 +115,8 @@ SELECT id, agent_id, call_id, CASE direction WHEN 'inbound' THEN from_number WHE
        call_successful, recording_url, call_type, direction, from_number, to_number, created_at, updated_at, agent_version, in_voicemail, transfer_destination,
        custom_analysis, metadata, transcript_object, latency, details
 FROM calls WHERE agent_id IN ('a1', 'a2');
-SELECT is_empty($$(SELECT * FROM wanted EXCEPT ALL (SELECT * FROM call_history('a1', 'date', 'desc', NULL) UNION ALL SELECT * FROM call_history('a2', 'date', 'desc', NULL)))$$, 'no row is missing or different');
-SELECT is_empty($$((SELECT * FROM call_history('a1', 'date', 'desc', NULL) UNION ALL SELECT * FROM call_history('a2', 'date', 'desc', NULL)) EXCEPT ALL SELECT * FROM wanted)$$, 'no row is too many');
+SELECT is_empty($$(SELECT to_jsonb(w) FROM wanted AS w EXCEPT ALL (SELECT to_jsonb(h) FROM call_history('a1', 'date', 'desc', NULL) AS h UNION ALL SELECT to_jsonb(h) FROM call_history('a2', 'date', 'desc', NULL) AS h))$$, 'no row is missing or different');
+SELECT is_empty($$((SELECT to_jsonb(h) FROM call_history('a1', 'date', 'desc', NULL) AS h UNION ALL SELECT to_jsonb(h) FROM call_history('a2', 'date', 'desc', NULL) AS h) EXCEPT ALL SELECT to_jsonb(w) FROM wanted AS w)$$, 'no row is too many');
 CREATE TEMPORARY VIEW wanted_json AS
 SELECT agent_id, call_id, to_jsonb(w) - 'agent_version' - 'in_voicemail' - 'transfer_destination' - 'custom_analysis' - 'metadata' - 'transcript_object' - 'latency' - 'details'
     || jsonb_build_object('created_at', to_char(date_trunc('milliseconds', created_at AT TIME ZONE 'UTC'), 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
