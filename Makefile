@@ -55,7 +55,7 @@ TESTED  := $(patsubst %.c,$B/asan/%.o,$(filter-out server/main.c,$(SOURCES)) $(P
            $B/asan/migrations.o
 
 .PHONY: all server extension run demo stop install test test-lint test-unit test-pgtap test-http \
-        bench lint clean help packages packages-test install-extension unit-programs
+        bench bench-ingest lint clean help packages packages-test install-extension unit-programs
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
@@ -140,7 +140,7 @@ test-http: server install-extension tests/http/node_modules/.package-lock.json
 	@cd tests/http && npm test --silent
 
 tests/http/node_modules/.package-lock.json: tests/http/package-lock.json
-	@cd tests/http && npm ci --loglevel=error --no-audit --no-fund > /dev/null
+	@cd tests/http && npm ci --silent --no-audit --no-fund
 	@touch $@
 
 # ASan's own crypt_r hides that ours is needed.
@@ -163,6 +163,26 @@ $B/asan/%.o: %.c Makefile
 $B/asan/migrations.o: $B/migrations.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(LANGUAGE) $(SANITIZED) -g $(WARNINGS) -MMD -MP -c -o $@ $<
+
+# What tests/bench/ingest needs: a client, and a server that commits every event alone, on as many
+# connections as it likes. Only its writer differs, and what sizes the writer's pool.
+BENCH  := $(patsubst %.c,$B/obj/%.o,$(sort $(wildcard tests/bench/ingest/*.c)))
+ALONE  := -DWRITER_LEADERS=8 -DWRITER_BATCH_EVENTS=1
+DIFFER := server/ingest/writer server/api/serve
+
+bench-ingest: $B/bench/load $B/bench/frontdesk-single
+
+$B/bench/load: $(BENCH) $(filter-out $B/obj/server/main.o,$(OBJECTS))
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LINK_HARDENED) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$B/bench/frontdesk-single: $(filter-out $(DIFFER:%=$B/obj/%.o),$(OBJECTS)) \
+                           $(DIFFER:%=$B/bench/%.o)
+	$(CC) $(CFLAGS) $(LINK_HARDENED) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$B/bench/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(LANGUAGE) $(CFLAGS) $(WARNINGS) $(HARDENED) $(ALONE) -MMD -MP -c -o $@ $<
 
 ##  make bench      measure, in private clusters; tests/bench/run PART measures one part
 bench: packages-test
@@ -200,4 +220,4 @@ clean:
 help:
 	@sed -n 's/^##  //p' $(MAKEFILE_LIST)
 
--include $(OBJECTS:.o=.d) $(TESTED:.o=.d)
+-include $(OBJECTS:.o=.d) $(BENCH:.o=.d) $(DIFFER:%=$B/bench/%.d) $(TESTED:.o=.d)

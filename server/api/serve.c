@@ -18,7 +18,7 @@ enum {
     CONNECT_MS = 3000,
     MAIN_THREADS = 512,
     ADMIN_THREADS = 4,
-    INGEST_CONNECTIONS = 2,
+    INGEST_CONNECTIONS = WRITER_LEADERS + 1,
     JOBS_CONNECTIONS = 2,
     MAX_WAITING = 1024,
     GRACE_MS = 25000, /* below the 30 s after which supervisors commonly kill */

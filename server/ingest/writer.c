@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum {
-    BATCH_EVENTS = 64,
+    BATCH_EVENTS = WRITER_BATCH_EVENTS,
     BATCH_BYTES = 256 * 1024,
     QUEUE_EVENTS = 1024,
     QUEUE_BYTES = 16 * 1024 * 1024,
@@ -37,7 +37,7 @@ struct writer {
     pthread_mutex_t lock; /* guards all below, and every item's state */
     struct item *head, *tail;
     size_t queued, queued_bytes;
-    bool led; /* some thread leads, or was told to */
+    unsigned leaders; /* threads that lead, or were told to; at most WRITER_LEADERS */
 };
 
 struct writer *writer_new(struct db_pool *pool, const struct log *log, struct metrics *metrics)
@@ -200,10 +200,11 @@ static void lead(struct writer *writer)
 
     for (size_t i = 0; i < count; i++)
         finish(batch[i], errs[i]);
-    writer->led = writer->head != NULL;
-    if (writer->head) {
+    if (writer->head && !writer->head->leads) {
         writer->head->leads = true;
         pthread_cond_signal(&writer->head->changed);
+    } else {
+        writer->leaders--;
     }
 }
 
@@ -243,8 +244,8 @@ enum err writer_store(struct writer *writer, const struct writer_event *event, i
     pthread_cond_init(&item.changed, &attr);
     pthread_condattr_destroy(&attr);
     queue_add(writer, &item);
-    item.leads = !writer->led;
-    writer->led = true;
+    item.leads = writer->leaders < WRITER_LEADERS;
+    writer->leaders += item.leads;
     await(writer, &item);
     pthread_mutex_unlock(&writer->lock);
     pthread_cond_destroy(&item.changed);

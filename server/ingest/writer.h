@@ -19,6 +19,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* tests/bench builds a server with other numbers, to see what these gain. */
+#ifndef WRITER_LEADERS
+#define WRITER_LEADERS 2 /* batches under way at a time, each on a connection of its own */
+#define WRITER_BATCH_EVENTS 64
+#endif
+
 struct writer;
 
 /* One observation: the raw envelope as it came, and when its sender says it was sent. */
