@@ -8,6 +8,10 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
+#include "nodes/params.h"
+#include "utils/memutils.h"
+
 #include "kept_plan.h"
 
 SPIPlanPtr kept_plan(SPIPlanPtr *slot, const char *text, int nargs, const Oid *types)
@@ -29,6 +33,68 @@ void run_plan(SPIPlanPtr plan, const Datum *values, const char *nulls, bool read
     int result = SPI_execute_plan(plan, unconstify(Datum *, values), nulls, read_only, 0);
     if (result != expected)
         elog(ERROR, "unexpected result of a plan: %s", SPI_result_code_string(result));
+}
+
+struct row_stream {
+    DestReceiver receiver;
+    plan_row *receive;
+    void *argument;
+    MemoryContext row_context;
+};
+
+static bool stream_row(TupleTableSlot *slot, DestReceiver *receiver)
+{
+    struct row_stream *stream = (struct row_stream *)receiver;
+    MemoryContext before = MemoryContextSwitchTo(stream->row_context);
+
+    CHECK_FOR_INTERRUPTS();
+    slot_getallattrs(slot);
+    stream->receive(slot->tts_values, slot->tts_isnull, stream->argument);
+    MemoryContextSwitchTo(before);
+    MemoryContextReset(stream->row_context);
+    return true;
+}
+
+static void stream_startup(DestReceiver *receiver, int operation, TupleDesc descriptor)
+{
+    (void)receiver;
+    (void)operation;
+    (void)descriptor;
+}
+
+static void stream_nothing(DestReceiver *receiver)
+{
+    (void)receiver;
+}
+
+void stream_plan(SPIPlanPtr plan, int nargs, const Oid *types, const Datum *values,
+                 plan_row *receive, void *argument)
+{
+    struct row_stream stream = {
+        .receiver = {.receiveSlot = stream_row,
+                     .rStartup = stream_startup,
+                     .rShutdown = stream_nothing,
+                     .rDestroy = stream_nothing,
+                     .mydest = DestTuplestore} /* any that is not special to SPI */,
+        .receive = receive,
+        .argument = argument,
+        .row_context =
+            AllocSetContextCreate(CurrentMemoryContext, "row of a plan", ALLOCSET_SMALL_SIZES)};
+    SPIExecuteOptions options = {
+        .params = makeParamList(nargs), .read_only = true, .dest = &stream.receiver};
+    SPITupleTable *table = SPI_tuptable;
+    uint64 processed = SPI_processed;
+    int result;
+
+    for (int i = 0; i < nargs; i++)
+        options.params->params[i] =
+            (ParamExternData){.value = values[i], .pflags = PARAM_FLAG_CONST, .ptype = types[i]};
+    result = SPI_execute_plan_extended(plan, &options);
+    if (result != SPI_OK_SELECT)
+        elog(ERROR, "unexpected result of a plan: %s", SPI_result_code_string(result));
+    MemoryContextDelete(stream.row_context);
+    SPI_tuptable = table;
+    SPI_processed = processed;
 }
 
 Datum result_value(uint64 row, int column)

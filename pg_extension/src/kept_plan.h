@@ -23,6 +23,19 @@ extern SPIPlanPtr kept_plan(SPIPlanPtr *slot, const char *text, int nargs, const
 extern void run_plan(SPIPlanPtr plan, const Datum *values, const char *nulls, bool read_only,
                      int expected);
 
+/*
+ * A row of a plan that is streamed: its columns, valid during the call, which runs in a memory
+ * context that is reset after each row.
+ */
+typedef void plan_row(const Datum *values, const bool *nulls, void *argument);
+
+/*
+ * Runs a plan read-only and hands over its rows one by one, without keeping them. None of the
+ * parameters is null. SPI_tuptable and SPI_processed stay as they were.
+ */
+extern void stream_plan(SPIPlanPtr plan, int nargs, const Oid *types, const Datum *values,
+                        plan_row *receive, void *argument);
+
 /* A column, from 1, of a row, from 0, of the last result; for columns that are never null. */
 extern Datum result_value(uint64 row, int column);
 
