@@ -520,6 +520,87 @@ AS 'MODULE_PATHNAME', 'frontdesk_by_reason';
 COMMENT ON FUNCTION frontdesk.by_reason(frontdesk.call_stats) IS
 'How many calls there are of each disconnection reason; null is none. No row for what there is none of.';
 
+-- ---- rollups: statistics of each agent's calls by month, day and hour ----
+
+-- SECURITY DEFINER, as only trigger functions are: whoever changes calls changes their rollups.
+CREATE FUNCTION frontdesk.count_changed_calls()
+RETURNS pg_catalog.trigger
+LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'frontdesk_count_changed_calls';
+
+COMMENT ON FUNCTION frontdesk.count_changed_calls() IS
+'Trigger function, AFTER INSERT, UPDATE or DELETE ON calls FOR EACH STATEMENT with transition tables: writes what the statement changed in its calls'' statistics to call_rollup_delta. Costs about 10 µs a statement and 1 µs a row; nothing is written when no statistics changed.';
+
+CREATE FUNCTION frontdesk.forget_all_calls()
+RETURNS pg_catalog.trigger
+LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'frontdesk_forget_all_calls';
+
+COMMENT ON FUNCTION frontdesk.forget_all_calls() IS
+'Trigger function, AFTER TRUNCATE ON calls: empties call_rollup and call_rollup_delta.';
+
+CREATE FUNCTION frontdesk.fold_rollups(agent_id pg_catalog.text, max_deltas pg_catalog.int8)
+RETURNS pg_catalog.int8
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'frontdesk_fold_rollups';
+
+COMMENT ON FUNCTION frontdesk.fold_rollups(pg_catalog.text, pg_catalog.int8) IS
+'Moves up to max_deltas rows of call_rollup_delta of an agent into call_rollup; returns how many. Changes no answer: rollups are read with their deltas. Any number of these may run at once. Costs about 5 µs a delta.';
+
+CREATE FUNCTION frontdesk.fold_rollups()
+RETURNS pg_catalog.int8
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'frontdesk_fold_all_rollups';
+
+COMMENT ON FUNCTION frontdesk.fold_rollups() IS
+'fold_rollups() for the 64 agents with most deltas, up to 10000 deltas in all; returns how many it moved, 0 when there is nothing left. The server calls it about once a second.';
+
+CREATE FUNCTION frontdesk.rebuild_rollups(agent_id pg_catalog.text DEFAULT NULL)
+RETURNS pg_catalog.int8
+LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'frontdesk_rebuild_rollups';
+
+COMMENT ON FUNCTION frontdesk.rebuild_rollups(pg_catalog.text) IS
+'Makes call_rollup anew from calls, for one agent or (null) for all; returns for how many. For when verify_rollups() names something. Calls may be written meanwhile; folds wait, so other sessions'' fold_rollups() may time out. READ COMMITTED only, else error 25001. Reads every call of the agent: about 1.5 µs each.';
+
+CREATE FUNCTION frontdesk.verify_rollups(agent_id pg_catalog.text DEFAULT NULL)
+RETURNS TABLE (
+    agent_id pg_catalog.text,
+    grain pg_catalog.text,
+    bucket pg_catalog.int8,
+    problem pg_catalog.text,
+    expected frontdesk.call_stats,
+    found frontdesk.call_stats)
+LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE ROWS 10
+AS 'MODULE_PATHNAME', 'frontdesk_verify_rollups';
+
+COMMENT ON FUNCTION frontdesk.verify_rollups(pg_catalog.text) IS
+'Compares call_rollup with calls, for one agent or (null) for all: one row for each bucket that is not as it should be, none when all is well. grain: month, day or hour; bucket: its start, ms since epoch, UTC; problem: missing, left over or different; expected and found: what is folded there (without deltas), null when nothing is. Reads every call of the agent, in one snapshot.';
+
+CREATE FUNCTION frontdesk.agent_stats(agent_id pg_catalog.text, since pg_catalog.int8 DEFAULT NULL, until pg_catalog.int8 DEFAULT NULL)
+RETURNS frontdesk.call_stats
+LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'frontdesk_agent_stats';
+
+COMMENT ON FUNCTION frontdesk.agent_stats(pg_catalog.text, pg_catalog.int8, pg_catalog.int8) IS
+'Statistics of an agent''s calls with since <= started_at < until, ms since epoch; null means no bound. Exact at every moment; ask them by total(), success_rate(), duration_percentile() and others. Empty for an unknown agent, null for null. Reads rollups, and calls only of the hours (for a quiet agent: days, months) that the bounds cut.';
+
+CREATE FUNCTION frontdesk.agent_stats_series(agent_id pg_catalog.text, bounds pg_catalog.int8[])
+RETURNS TABLE (since pg_catalog.int8, until pg_catalog.int8, stats frontdesk.call_stats)
+LANGUAGE c STABLE STRICT PARALLEL SAFE ROWS 100
+AS 'MODULE_PATHNAME', 'frontdesk_agent_stats_series';
+
+COMMENT ON FUNCTION frontdesk.agent_stats_series(pg_catalog.text, pg_catalog.int8[]) IS
+'agent_stats() for each two neighbours of bounds, in one go: ms since epoch, ascending, at least two, or error 22023. One row each, empty ones too.';
+
+CREATE FUNCTION frontdesk.agent_place(agent_id pg_catalog.text, descending pg_catalog.bool, skip pg_catalog.int8, since pg_catalog.int8 DEFAULT NULL, until pg_catalog.int8 DEFAULT NULL)
+RETURNS TABLE (place_since pg_catalog.int8, place_until pg_catalog.int8, place_skip pg_catalog.int8)
+LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE ROWS 1
+AS 'MODULE_PATHNAME', 'frontdesk_agent_place';
+
+COMMENT ON FUNCTION frontdesk.agent_place(pg_catalog.text, pg_catalog.bool, pg_catalog.int8, pg_catalog.int8, pg_catalog.int8) IS
+'Where to look for the call that comes after skip others of the agent, by started_at, among those with since <= started_at < until (null means no bound): a range, short for a busy agent, and how many calls of that to skip still. No row when there are no more calls than skip.';
+
 -- Nobody may run these until the schema's owner says so: the migrations, which run as that owner and
 -- not as the superuser that installs the extension, grant them role by role.
 DO $$

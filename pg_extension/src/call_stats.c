@@ -7,6 +7,8 @@
  */
 #include "postgres.h"
 
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "lib/stringinfo.h"
 #include "libpq/pqformat.h"
@@ -14,6 +16,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/numeric.h"
+#include "utils/syscache.h"
 
 #include "call_stats.h"
 #include "compat.h"
@@ -44,6 +47,12 @@ void stats_release(void *memory)
 {
     if (memory)
         pfree(memory);
+}
+
+Oid call_stats_type(void)
+{
+    return GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("call_stats"),
+                           ObjectIdGetDatum(get_namespace_oid("frontdesk", false)));
 }
 
 void call_stats_check_result(int result, int malformed)
@@ -91,7 +100,7 @@ Datum call_stats_value(const struct stats_acc *acc)
     return PointerGetDatum(value);
 }
 
-struct stats_word call_stats_word(NullableDatum text)
+static struct stats_word read_word(NullableDatum text)
 {
     struct stats_word word = {NULL, 0};
     if (!text.isnull) {
@@ -101,9 +110,25 @@ struct stats_word call_stats_word(NullableDatum text)
     return word;
 }
 
-enum stats_answer call_stats_answer(NullableDatum boolean)
+static enum stats_answer read_answer(NullableDatum boolean)
 {
     return boolean.isnull ? STATS_UNKNOWN : DatumGetBool(boolean.value) ? STATS_TRUE : STATS_FALSE;
+}
+
+void call_stats_read(const NullableDatum *columns, struct stats_call *call)
+{
+    *call = (struct stats_call){
+        .status = read_word(columns[0]),
+        .successful = read_answer(columns[1]),
+        .sentiment = read_word(columns[2]),
+        .reason = read_word(columns[3]),
+        .voicemail = read_answer(columns[4]),
+        .has = {[STATS_DURATION] = !columns[5].isnull, [STATS_COST] = !columns[6].isnull},
+    };
+    if (!columns[5].isnull)
+        call->value[STATS_DURATION] = DatumGetInt64(columns[5].value);
+    if (!columns[6].isnull)
+        call->value[STATS_COST] = cost_from_numeric(columns[6].value);
 }
 
 int64 cost_from_numeric(Datum cents)

@@ -14,6 +14,9 @@
 
 #include "stats_acc.h"
 
+/* The type's Oid. */
+extern Oid call_stats_type(void);
+
 /*
  * Adds a stored value to the accumulator, or subtracts it: sign is 1 or -1. Raises 22003 when a sum
  * leaves 64 bits, XX001 when the value is damaged.
@@ -26,9 +29,15 @@ extern void call_stats_count(struct stats_acc *acc, const struct stats_call *cal
 /* The accumulator as a flat value. Raises 22003 when a sum of counts leaves 64 bits. */
 extern Datum call_stats_value(const struct stats_acc *acc);
 
-/* What a text or boolean column says; null is "none". The word lies in the detoasted Datum. */
-extern struct stats_word call_stats_word(NullableDatum text);
-extern enum stats_answer call_stats_answer(NullableDatum boolean);
+/*
+ * A call from the columns that are counted of it, in the order of CALL_STATS_COLUMNS. Its words lie
+ * in the columns, detoasted.
+ */
+#define CALL_STATS_COLUMNS                                                                         \
+    "call_status, call_successful, user_sentiment, disconnection_reason, in_voicemail,"            \
+    " duration_ms, cost"
+#define CALL_STATS_COLUMN_COUNT 7
+extern void call_stats_read(const NullableDatum *columns, struct stats_call *call);
 
 /* Cents as numeric to 1/10000 cent and back. Raises 22003 for NaN, infinity and beyond 64 bits. */
 extern int64 cost_from_numeric(Datum cents);

@@ -95,32 +95,14 @@ static struct expanded_stats *take_state(FunctionCallInfo fcinfo, MemoryContext 
     return expanded;
 }
 
-/* What the arguments from the second on say of a call, in the order of calls' own columns. */
-static void read_call(FunctionCallInfo fcinfo, struct stats_call *call)
-{
-    const NullableDatum *args = fcinfo->args;
-
-    *call = (struct stats_call){
-        .status = call_stats_word(args[1]),
-        .successful = call_stats_answer(args[2]),
-        .sentiment = call_stats_word(args[3]),
-        .reason = call_stats_word(args[4]),
-        .voicemail = call_stats_answer(args[5]),
-        .has = {[STATS_DURATION] = !args[6].isnull, [STATS_COST] = !args[7].isnull},
-    };
-    if (!args[6].isnull)
-        call->value[STATS_DURATION] = DatumGetInt64(args[6].value);
-    if (!args[7].isnull)
-        call->value[STATS_COST] = cost_from_numeric(args[7].value);
-}
-
 static Datum step_call(FunctionCallInfo fcinfo, int sign)
 {
     struct expanded_stats *expanded;
     struct stats_call call;
     MemoryContext before;
 
-    read_call(fcinfo, &call); /* in the caller's context, which is reset for every row */
+    call_stats_read(&fcinfo->args[1],
+                    &call); /* in the caller's context, which is reset for every row */
     expanded = take_state(fcinfo, &before);
     call_stats_count(&expanded->acc, &call, sign);
     MemoryContextSwitchTo(before);

@@ -19,9 +19,8 @@
 #ifndef FRONTDESK_ROLLUP_H
 #define FRONTDESK_ROLLUP_H
 
+#include "bucket.h"
 #include "call_stats.h"
-
-enum rollup_grain { ROLLUP_HOUR = 'h', ROLLUP_DAY = 'd', ROLLUP_MONTH = 'm' };
 
 #define ROLLUP_FIRST PG_INT64_MIN
 #define ROLLUP_END PG_INT64_MAX
@@ -33,13 +32,6 @@ struct rollup_part {
     int64 calls;
     struct stats_acc *stats; /* to add to; NULL when the number is enough, which is cheaper */
 };
-
-/*
- * The first ms of the bucket that `at` falls into, and the first ms after it. At the very ends of
- * 64 bits the bucket is cut short.
- */
-extern int64 rollup_bucket_start(enum rollup_grain grain, int64 at);
-extern int64 rollup_bucket_end(enum rollup_grain grain, int64 at);
 
 /*
  * Adds the statistics of the agent's calls in the range to `acc`; returns how many calls these are.

@@ -153,35 +153,49 @@ static enum stats_result read_sum(struct reader *reader, int sign, int64_t *sum)
                : STATS_OK;
 }
 
-enum stats_result stats_decode(const uint8_t *bytes, size_t len, int sign, struct stats_acc *acc)
+/* Everything behind the words. */
+static enum stats_result read_body(struct reader *reader, const struct word_map *maps, int sign,
+                                   struct stats_acc *acc)
 {
-    struct reader reader = {bytes, bytes + len, false};
-    struct word_map maps[STATS_VOCABULARIES] = {0};
     enum stats_result result;
     int64_t outcomes;
     int64_t reasons;
     int64_t measured;
+
+    if ((result = read_cells(reader, map_outcome, maps, sign, &acc->outcomes, &outcomes)) ||
+        (result = read_cells(reader, map_reason, maps, sign, &acc->reasons, &reasons)) ||
+        (result = read_sum(reader, sign, &acc->voicemail[STATS_TRUE])) ||
+        (result = read_sum(reader, sign, &acc->voicemail[STATS_FALSE])))
+        return result;
+    for (int i = 0; i < STATS_MEASURES; i++) {
+        struct stats_measure *measure = &acc->measures[i];
+        if ((result = read_sum(reader, sign, &measure->sum)) ||
+            (result = read_cells(reader, map_cell, maps, sign, &measure->cells, &measured)))
+            return result;
+    }
+    return reader->at == reader->end && outcomes == reasons ? STATS_OK : STATS_MALFORMED;
+}
+
+enum stats_result stats_decode(const uint8_t *bytes, size_t len, int sign, struct stats_acc *acc)
+{
+    struct reader reader = {bytes, bytes + len, false};
+    struct word_map maps[STATS_VOCABULARIES] = {0};
+    enum stats_result result = STATS_OK;
 
     if (len == 0 || (*reader.at & ~HAS_WORDS) != VERSION)
         return STATS_MALFORMED;
     bool words = *reader.at++ & HAS_WORDS;
     for (int i = 0; i < STATS_VOCABULARIES; i++) {
         maps[i].known = stats_words_known((enum stats_vocabulary)i);
-        if (words && !read_words(&reader, acc, (enum stats_vocabulary)i, &maps[i]))
-            return STATS_MALFORMED;
+        if (result == STATS_OK && words &&
+            !read_words(&reader, acc, (enum stats_vocabulary)i, &maps[i]))
+            result = STATS_MALFORMED;
     }
-    if ((result = read_cells(&reader, map_outcome, maps, sign, &acc->outcomes, &outcomes)) ||
-        (result = read_cells(&reader, map_reason, maps, sign, &acc->reasons, &reasons)) ||
-        (result = read_sum(&reader, sign, &acc->voicemail[STATS_TRUE])) ||
-        (result = read_sum(&reader, sign, &acc->voicemail[STATS_FALSE])))
-        return result;
-    for (int i = 0; i < STATS_MEASURES; i++) {
-        struct stats_measure *measure = &acc->measures[i];
-        if ((result = read_sum(&reader, sign, &measure->sum)) ||
-            (result = read_cells(&reader, map_cell, maps, sign, &measure->cells, &measured)))
-            return result;
-    }
-    return reader.at == reader.end && outcomes == reasons ? STATS_OK : STATS_MALFORMED;
+    if (result == STATS_OK)
+        result = read_body(&reader, maps, sign, acc);
+    for (int i = 0; i < STATS_VOCABULARIES; i++)
+        stats_release(maps[i].numbers);
+    return result;
 }
 
 /* ---- writing ---- */

@@ -1,26 +1,28 @@
 -- Tables, keys, indexes and their comments.
 BEGIN;
 \ir lib/setup.psql
-SELECT plan(15);
+SELECT plan(17);
 
-SELECT tables_are('frontdesk', ARRAY['agents', 'api_keys', 'call_home', 'calls', 'journal', 'login_attempts', 'schema_migrations', 'user_agents', 'users'])
+SELECT tables_are('frontdesk', ARRAY['agents', 'api_keys', 'call_home', 'call_rollup', 'call_rollup_delta', 'calls', 'journal', 'login_attempts', 'schema_migrations', 'user_agents', 'users'])
     WHERE to_regclass('frontdesk.schema_migrations') IS NOT NULL
 UNION ALL
-SELECT tables_are('frontdesk', ARRAY['agents', 'api_keys', 'call_home', 'calls', 'journal', 'login_attempts', 'user_agents', 'users'])
+SELECT tables_are('frontdesk', ARRAY['agents', 'api_keys', 'call_home', 'call_rollup', 'call_rollup_delta', 'calls', 'journal', 'login_attempts', 'user_agents', 'users'])
     WHERE to_regclass('frontdesk.schema_migrations') IS NULL;
 
 -- Keys are led by agent_id, so that the schema can be distributed by it.
 SELECT col_is_pk('frontdesk', 'agents', 'agent_id', 'agents: one row an agent');
 SELECT col_is_pk('frontdesk', 'calls', ARRAY['agent_id', 'call_id'], 'calls: the agent leads the key');
+SELECT col_is_pk('frontdesk', 'call_rollup', ARRAY['agent_id', 'grain', 'bucket'], 'call_rollup: the agent leads the key');
+SELECT col_is_pk('frontdesk', 'call_rollup_delta', ARRAY['agent_id', 'delta_id'], 'call_rollup_delta: the agent leads the key');
 SELECT col_is_pk('frontdesk', 'call_home', 'call_id', 'call_home: makes call_id unique');
 SELECT col_is_pk('frontdesk', 'journal', ARRAY['agent_id', 'call_id', 'event', 'digest'],
                  'journal: the agent leads the key, a second delivery has the same');
 SELECT is_empty(
     $$SELECT i.indexrelid::regclass FROM pg_index AS i
       JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
-      WHERE i.indisunique AND i.indrelid IN ('calls'::regclass, 'journal'::regclass)
+      WHERE i.indisunique AND i.indrelid IN ('calls'::regclass, 'journal'::regclass, 'call_rollup'::regclass, 'call_rollup_delta'::regclass)
         AND a.attname <> 'agent_id'$$,
-    'no unique index of calls or journal begins otherwise');
+    'no unique index of calls, journal or rollups begins otherwise');
 
 SELECT has_index('frontdesk', 'calls', 'calls_started_at_idx', ARRAY['agent_id', 'started_at', 'call_id'], 'pages by date');
 SELECT matches(pg_get_indexdef('calls_duration_idx'::regclass), '\(agent_id, COALESCE\(duration_ms, .*\), started_at, call_id\)',
