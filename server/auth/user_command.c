@@ -6,8 +6,8 @@
 #include "http/fields.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,18 +121,31 @@ static bool read_line(char line[LINE_MAX_BYTES])
     return whole;
 }
 
+/* What the terminal was like before it was told to show nothing. */
+static struct termios terminal;
+
+/* Whoever breaks off gets the terminal back as it was. */
+static void give_up(int signal_number)
+{
+    (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &terminal);
+    _exit(128 + signal_number);
+}
+
+/* Hides first and asks then, so that nothing typed after the question is seen or lost. */
 static bool ask(const char *prompt, char line[LINE_MAX_BYTES])
 {
-    struct termios before;
-    (void)fputs(prompt, stderr);
-    if (tcgetattr(STDIN_FILENO, &before))
+    if (tcgetattr(STDIN_FILENO, &terminal))
         return false;
-    struct termios silent = before;
+    struct termios silent = terminal;
     silent.c_lflag &= ~(tcflag_t)ECHO;
+    (void)signal(SIGINT, give_up);
+    (void)signal(SIGTERM, give_up);
+    (void)signal(SIGHUP, give_up);
     if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent))
         return false;
+    (void)fputs(prompt, stderr);
     bool good = read_line(line);
-    (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
+    (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &terminal);
     (void)fputc('\n', stderr);
     return good;
 }

@@ -1,0 +1,118 @@
+// `frontdesk user` and `frontdesk key`: what an operator does at a terminal.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { after, before, test } from 'node:test';
+import { BIN, call, eventually, frontdesk, post, scratch, startAll, within } from './harness.js';
+import { ended, endedCall } from './samples.js';
+
+const PASSWORD = 'correct horse battery';
+
+let cluster, server, env;
+before(async () => {
+  ({ cluster, server } = await startAll({ REGISTRATION: 'approval' }));
+  env = { PATH: process.env.PATH, DATABASE_URL: cluster.urls.DATABASE_URL };
+});
+after(() => server?.stop());
+
+const run = (args, input) => frontdesk(args, env, { input });
+async function good(args, input) {
+  const result = await run(args, input);
+  assert.equal(result.code, 0, result.stderr);
+  return result.stdout;
+}
+async function bad(code, args, input, message) {
+  const result = await run(args, input);
+  assert.equal(result.code, code, `${args}: ${result.stdout}${result.stderr}`);
+  assert.equal(result.stdout, '');
+  assert.match(result.stderr, message);
+}
+const login = (email, password = PASSWORD) => call(server, 'POST', '/api/auth/login', { body: { email, password } });
+
+test('users are added, listed, approved, disabled and given passwords', async () => {
+  assert.match(await good(['user', 'add', 'Chief@Example.com', '--role', 'SUPERADMIN', '--name', 'Ärztin'], `${PASSWORD}\n`), /^[0-9a-f-]{36}\n$/);
+  assert.equal((await login('chief@example.com')).status, 200);
+  await good(['user', 'add', '--email', 'reader@example.com', '--all-agents', '--phone', '+1 555'], PASSWORD);
+  await call(server, 'POST', '/api/auth/register', { body: { email: 'waits@example.com', password: PASSWORD } });
+
+  const list = (await good(['user', 'list'])).trimEnd().split('\n');
+  assert.match(list[0], /^EMAIL +NAME +ROLE +STATUS +AGENTS +CREATED +ID$/);
+  assert.match(list[1], /^chief@example\.com +Ärztin +SUPERADMIN +APPROVED +all /);
+  assert.match(list[2], /^reader@example\.com +- +USER +APPROVED +all /);
+  assert.match(list[3], /^waits@example\.com +- +USER +PENDING +0 /);
+  assert.match(await good(['user', 'list', '--status', 'PENDING']), /^[^\n]*\nwaits[^\n]*\n$/);
+
+  assert.equal((await login('waits@example.com')).status, 403);
+  await good(['user', 'approve', 'waits@example.com']);
+  assert.equal((await login('waits@example.com')).status, 200);
+  await good(['user', 'disable', 'waits@example.com']);
+  assert.equal((await login('waits@example.com')).status, 403);
+  await good(['user', 'password', 'reader@example.com'], 'another password\n');
+  assert.equal((await login('reader@example.com')).status, 401);
+  assert.equal((await login('reader@example.com', 'another password')).status, 200);
+});
+
+test('what makes no sense is refused in words, with 2; what is not possible, with 1', async () => {
+  await bad(1, ['user', 'add', 'chief@example.com'], PASSWORD, /already/);
+  await bad(1, ['user', 'add', 'x@example.com'], 'short\n', /8 to 128/);
+  await bad(1, ['user', 'add', 'x@example.com'], ' '.repeat(20), /8 to 128/);
+  await bad(1, ['user', 'add', 'x@example.com'], '', /password/);
+  await bad(1, ['user', 'approve', 'nobody@example.com'], '', /no user/);
+  await bad(1, ['user', 'disable', 'chief@example.com'], '', /last superadmin/);
+  for (const args of [['user'], ['user', 'drop'], ['user', 'add'], ['user', 'add', 'nobody'], ['user', 'add', 'a@b.example', 'c'], ['user', 'add', 'a@b.example', '--role', 'ROOT'],
+    ['user', 'list', '--status', 'x'], ['user', 'list', '--role', 'USER'], ['user', 'add', 'a@b.example', '--password', 'x'], ['key'], ['key', 'create'], ['key', 'revoke', 'x'],
+    ['key', 'create', 'k', '--role', 'SUPERADMIN'], ['key', 'create', 'k', '--expires', '2020-01-01'], ['key', 'create', 'k', '--expires', 'soon'],
+    ['key', 'create', 'k', '--role', 'ADMIN', '--agent', 'a'], ['key', 'list', 'x']])
+    await bad(2, args, PASSWORD, /usage|--help|option/);
+  for (const args of [['user', '--help'], ['user', 'add', '--help'], ['key', '--help'], ['key', 'create', '--help']]) assert.match(await good(args), /^usage: frontdesk (user|key) /);
+  const away = await frontdesk(['user', 'list'], { PATH: env.PATH, DATABASE_URL: 'postgresql://127.0.0.1:1/x' });
+  assert.equal(away.code, 1);
+  assert.match(away.stderr, /cannot be reached/);
+  assert.match((await frontdesk(['user', 'list'], { PATH: env.PATH })).stderr, /DATABASE_URL/);
+});
+
+/** Runs a command in a terminal of its own; `answers` are typed as their prompts appear. */
+async function atTerminal(command, answers) {
+  const child = spawn('script', ['-qec', `${BIN} ${command}`, '/dev/null'], { env, cwd: scratch(), stdio: ['pipe', 'pipe', 'pipe'] });
+  let screen = '';
+  child.stdout.setEncoding('utf8').on('data', (text) => (screen += text));
+  const code = new Promise((resolve) => child.on('close', resolve));
+  try {
+    let seen = 0;
+    for (const [prompt, answer] of answers) {
+      await eventually(`${prompt} is asked`, () => screen.indexOf(prompt, seen) >= 0);
+      seen = screen.indexOf(prompt, seen) + prompt.length;
+      child.stdin.write(answer);
+    }
+    return { code: await within(30_000, command, code), screen };
+  } finally {
+    child.kill('SIGKILL');
+  }
+}
+
+test('at a terminal the password is asked for twice and not shown', async () => {
+  const typed = await atTerminal('user add typed@example.com', [['Password: ', `${PASSWORD}\n`], ['again: ', `${PASSWORD}\n`]]);
+  assert.equal(typed.code, 0, typed.screen);
+  assert.ok(!typed.screen.includes(PASSWORD), typed.screen);
+  assert.equal((await login('typed@example.com')).status, 200);
+  const differs = await atTerminal('user password typed@example.com', [['Password: ', 'one password\n'], ['again: ', 'other password\n']]);
+  assert.equal(differs.code, 1);
+  assert.match(differs.screen, /two different/);
+  const broken = await atTerminal('user password typed@example.com', [['Password: ', '\x03']]);
+  assert.notEqual(broken.code, 0);
+  assert.equal((await login('typed@example.com')).status, 200, 'nothing has changed');
+});
+
+test('a key is printed once, alone on stdout; it is listed without itself, and revoked', async () => {
+  assert.equal((await post(server, ended(endedCall({ agent_id: 'agent_key' })))).status, 204);
+  const key = (await good(['key', 'create', 'a dashboard', '--agent', 'agent_key', '--expires', '2100-01-01'])).trimEnd();
+  assert.match(key, /^fd_[A-Za-z0-9_-]{43}$/);
+  const agents = () => call(server, 'GET', '/api/dashboard/agents', { key });
+  assert.deepEqual((await agents()).json.data.agents.map((a) => a.agent_id), ['agent_key']);
+  const list = await good(['key', 'list']);
+  assert.ok(!list.includes(key) && list.includes(key.slice(0, 11)));
+  const [id] = list.split('\n').find((line) => line.includes('a dashboard')).split(' ');
+  await bad(1, ['key', 'create', 'k', '--agent', 'nobody'], '', /no agents: nobody/);
+  await good(['key', 'revoke', id]);
+  await bad(1, ['key', 'revoke', id], '', /no such key/);
+  await eventually('it stops working', async () => (await agents()).status === 401, 30_000);
+});
