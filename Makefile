@@ -140,7 +140,7 @@ test-http: server install-extension tests/http/node_modules/.package-lock.json
 	@cd tests/http && npm test --silent
 
 tests/http/node_modules/.package-lock.json: tests/http/package-lock.json
-	@cd tests/http && npm ci --silent --no-audit --no-fund
+	@cd tests/http && npm ci --loglevel=error --no-audit --no-fund > /dev/null
 	@touch $@
 
 # ASan's own crypt_r hides that ours is needed.

@@ -151,6 +151,7 @@ static bool check_attempt(struct app *app, const struct request *req, struct res
         response_header(res, "WWW-Authenticate", "Bearer");
         response_error(res, req, 401, "unauthorized", message);
         reply_audit(app, req, "login", id, id ? "wrong password" : "unknown user");
+        metrics_add(app->metrics, METRIC_LOGIN_FAILURES, 0, 1);
         return false;
     }
     end_attempt(app, attempt, true);

@@ -247,6 +247,8 @@ void metrics_request(struct metrics *metrics, size_t route, int status, uint64_t
         return;
     size_t code = status >= 100 && status < 600 ? (size_t)status / 100 - 1 : METRIC_5XX;
     add(cell(metrics, METRIC_HTTP_REQUESTS, route) + code, 1);
+    if (status == 429)
+        metrics_add(metrics, METRIC_RATE_LIMITED, 0, 1);
     metrics_observe(metrics, METRIC_HTTP_REQUEST_SECONDS, route, microseconds);
 }
 

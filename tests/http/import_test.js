@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { fileURLToPath } from 'node:url';
-import { get, post, startAll } from './harness.js';
+import { eventually, get, post, request, startAll } from './harness.js';
 import { analysis } from './samples.js';
 
 const script = fileURLToPath(new URL('../../sql/import/prisma.sql', import.meta.url));
@@ -108,4 +108,21 @@ test('what Retell says later wins over what was imported, be it sent when it may
   assert.equal((await post(server, { event: 'call_analyzed', call })).status, 204);
   const { data } = (await get(server, '/api/dashboard/calls/call_old_9')).json;
   assert.deepEqual([data.cost, data.call_successful, data.call_summary, data.transcript], [8.6217, true, analysis.call_summary, 'Agent: hello 9\nUser: "hi" \\ é']);
+});
+
+test('an imported user logs in with the old password, is rehashed, and sees the assigned agents only', async () => {
+  const login = (email, password) => request(server, 'POST', '/api/auth/login', {
+    body: JSON.stringify({ email, password }), headers: { 'Content-Type': 'application/json' },
+  });
+  const hash = (email) => cluster.value(`SELECT password_hash FROM frontdesk.users WHERE email = '${email}'`);
+  assert.match(await hash('bert@example.com'), /^\$2a\$10\$/);
+  assert.equal((await login('bert@example.com', 'bert has another')).status, 401);
+  assert.match(await hash('bert@example.com'), /^\$2a\$10\$/);
+  const { token } = (await login('bert@example.com', 'bert has one too')).json;
+  await eventually('the password is hashed anew', async () => (await hash('bert@example.com')).startsWith('$argon2id$'));
+  assert.equal((await login('bert@example.com', 'bert has one too')).status, 200);
+  const seen = await request(server, 'GET', '/api/dashboard/agents', { headers: { Authorization: `Bearer ${token}` } });
+  assert.deepEqual(seen.json.data.agents.map((a) => a.agent_id).sort(), ['agent_old_1', 'agent_old_2']);
+  assert.equal((await login('carl@example.com', 'carl waits')).status, 403, 'still pending');
+  assert.equal((await login('anna@example.com', 'anna has a long password')).status, 200);
 });

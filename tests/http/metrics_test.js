@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { after, before, test } from 'node:test';
-import { eventually, get, post, request, startAll } from './harness.js';
+import { eventually, get, post, request, startAll, startServer } from './harness.js';
 import { metricsOf } from './metrics.js';
 import { ended, endedCall } from './samples.js';
 
@@ -109,4 +109,17 @@ test('every alert says how bad it is, what it means and what to do', () => {
   for (const rule of rules)
     for (const part of [/^ {8}expr: \S/m, /severity: (critical|warning)/, /^ {10}summary: \S/m, /^ {10}action: \S/m])
       assert.match(rule, part);
+});
+
+test('refused logins and requests over the limit are counted', async () => {
+  const limited = await startServer(cluster, { RATE_LIMIT_MAX: '4' });
+  const login = () => request(limited, 'POST', '/api/auth/login', {
+    body: JSON.stringify({ email: 'nobody@example.com', password: 'wrong wrong' }), headers: { 'Content-Type': 'application/json' },
+  });
+  assert.equal((await login()).status, 401);
+  for (let i = 0; i < 6; i++) await get(limited, '/api/dashboard/agents');
+  const all = await metricsOf(limited);
+  assert.equal(all.value('frontdesk_login_failures_total'), 1);
+  assert.equal(all.value('frontdesk_rate_limited_total'), 3);
+  await limited.stop();
 });

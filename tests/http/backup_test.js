@@ -1,0 +1,64 @@
+// P21: a backup restores, by the very commands of README.md.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { promisify } from 'node:util';
+import { frontdesk, get, migrate, post, request, scratch, settings, startAll, startCluster, startServer } from './harness.js';
+import { analyzed, ended, endedCall } from './samples.js';
+
+const readme = fs.readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+
+/** Runs a command line of README.md with these variables; it must stand there as it is. */
+async function asDocumented(line, env, cwd) {
+  assert.ok(readme.includes(line), `README.md says: ${line}`);
+  await promisify(execFile)('bash', ['-c', line], { cwd, env: { PATH: process.env.PATH, LANG: 'C.UTF-8', ...env }, timeout: 120_000 });
+}
+
+const TARGETS = ['/api/dashboard/agents', '/api/dashboard/call-history?limit=100', '/api/dashboard/call-history?sortBy=cost&order=asc&limit=7&offset=3',
+  '/api/dashboard/call-history/agent_sample_front_desk?sortBy=duration'];
+const PERSON = { email: 'owner@example.com', password: 'a password that outlives the machine' };
+
+const login = (server) => request(server, 'POST', '/api/auth/login', { body: JSON.stringify(PERSON), headers: { 'Content-Type': 'application/json' } });
+const me = (server, token) => request(server, 'GET', '/api/auth/me', { headers: { Authorization: `Bearer ${token}` } });
+
+test('P21: dump, lose everything, restore: same answers, login works, events go on', async () => {
+  const first = await startAll();
+  await frontdesk(['trigger', 'call_analyzed', '--calls', '60', '--seed', '21', '--url', `http://127.0.0.1:${first.server.port}/api/webhooks/retell`], settings(first.cluster));
+  const open = endedCall();
+  assert.equal((await post(first.server, ended(open))).status, 204);
+  const registered = await request(first.server, 'POST', '/api/auth/register', { body: JSON.stringify(PERSON), headers: { 'Content-Type': 'application/json' } });
+  assert.equal(registered.status, 201);
+  const key = (await request(first.server, 'POST', '/api/auth/keys', {
+    body: JSON.stringify({ name: 'backup', role: 'USER' }), headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${registered.json.token}` },
+  })).json.data.key;
+  const { token } = (await login(first.server)).json;
+  const before = await Promise.all(TARGETS.map(async (target) => (await get(first.server, target)).text));
+  const statistics = await first.cluster.exec("SELECT * FROM frontdesk.call_history('agent_sample_front_desk') ORDER BY call_id", 'ANALYST_DATABASE_URL');
+
+  const dir = scratch();
+  await asDocumented('pg_dump -Fc -f frontdesk.dump "$SUPERUSER_DATABASE_URL"', first.cluster.urls, dir);
+  await first.server.stop();
+  first.cluster.destroy();
+  assert.ok(fs.statSync(path.join(dir, 'frontdesk.dump')).size > 10_000);
+
+  const cluster = await startCluster();
+  await migrate(cluster);
+  await asDocumented('pg_restore --clean --if-exists --single-transaction -d "$SUPERUSER_DATABASE_URL" frontdesk.dump', cluster.urls, dir);
+  await migrate(cluster);
+  const server = await startServer(cluster);
+  assert.deepEqual(await Promise.all(TARGETS.map(async (target) => (await get(server, target)).text)), before);
+  assert.equal(await cluster.exec("SELECT * FROM frontdesk.call_history('agent_sample_front_desk') ORDER BY call_id", 'ANALYST_DATABASE_URL'), statistics);
+  assert.equal((await login(server)).status, 200, 'the password is the same');
+  assert.equal((await me(server, token)).status, 200, 'a token outlives the restore');
+  assert.equal((await get(server, TARGETS[0], { 'x-api-key': key })).status, 200, 'and so does a key');
+  assert.equal((await get(server, TARGETS[0], { 'x-api-key': `${key.slice(0, -1)}${key.endsWith('A') ? 'B' : 'A'}` })).status, 401);
+
+  assert.equal((await post(server, analyzed(open))).status, 204);
+  const call = (await get(server, `/api/dashboard/calls/${open.call_id}`)).json.data;
+  assert.equal(call.call_successful, true, 'an event after the restore finds the call from before it');
+  assert.equal(call.transcript, open.transcript);
+  assert.equal(await cluster.value('SELECT count(*)::int FROM frontdesk.calls'), 61);
+  await server.stop();
+});
