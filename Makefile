@@ -2,7 +2,7 @@
 #
 # Everything that is built lands in build/, but for the extension, which PGXS builds beside its
 # source. What a recipe would need more than a few lines for is a script in the room it belongs to:
-# docker/packages, docker/local, sql/cluster, sql/embed, tests/pgtap/run, tests/lint/*.
+# docker/packages, docker/local, sql/cluster, sql/embed, server/api/embed, tests/pgtap/run, tests/lint/*.
 
 FRONTDESK_VERSION := 0.1.0
 
@@ -48,11 +48,11 @@ MIGRATIONS := $(sort $(wildcard sql/migrations/*.sql))
 RACE_TESTS := test_limiter
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
 
-OBJECTS := $(SOURCES:%.c=$B/obj/%.o) $B/obj/migrations.o
+OBJECTS := $(SOURCES:%.c=$B/obj/%.o) $B/obj/migrations.o $B/obj/openapi.o
 # What the tests link: all but the command line. An archive, so that a test that includes a .c file
 # to reach its statics gets its own copy of it rather than two.
 TESTED  := $(patsubst %.c,$B/asan/%.o,$(filter-out server/main.c,$(SOURCES)) $(PURE)) \
-           $B/asan/migrations.o
+           $B/asan/migrations.o $B/asan/openapi.o
 
 .PHONY: all server extension run demo stop install test test-lint test-unit test-pgtap test-http \
         bench bench-ingest lint clean help packages packages-test install-extension unit-programs
@@ -70,9 +70,13 @@ $B/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(LANGUAGE) $(CFLAGS) $(WARNINGS) $(HARDENED) -MMD -MP -c -o $@ $<
 
-$B/obj/migrations.o: $B/migrations.c Makefile
+$B/obj/migrations.o $B/obj/openapi.o: $B/obj/%.o: $B/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(LANGUAGE) $(CFLAGS) $(WARNINGS) $(HARDENED) -MMD -MP -c -o $@ $<
+
+$B/openapi.c: server/api/embed server/api/openapi.json
+	@mkdir -p $(@D)
+	server/api/embed server/api/openapi.json > $@
 
 $B/migrations.c: sql/embed $(MIGRATIONS) sql/migrations
 	@mkdir -p $(@D)
@@ -160,7 +164,7 @@ $B/asan/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(LANGUAGE) $(SANITIZED) -g $(WARNINGS) -MMD -MP -c -o $@ $<
 
-$B/asan/migrations.o: $B/migrations.c Makefile
+$B/asan/migrations.o $B/asan/openapi.o: $B/asan/%.o: $B/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(LANGUAGE) $(SANITIZED) -g $(WARNINGS) -MMD -MP -c -o $@ $<
 
@@ -191,7 +195,7 @@ bench: packages-test
 	@tests/bench/run
 
 ##  make lint       format, clang-tidy, cppcheck, shellcheck, and who may include whom
-lint: packages-test $B/migrations.c
+lint: packages-test $B/migrations.c $B/openapi.c
 	@clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
 	@tests/lint/layers .
 	@shellcheck $$(git grep -lE '^#!.*/(ba)?sh$$')

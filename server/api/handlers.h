@@ -31,6 +31,9 @@ void key_add(struct app *app, const struct request *req, struct response *res);
 void key_remove(struct app *app, const struct request *req, struct response *res);
 void keys_list(struct app *app, const struct request *req, struct response *res);
 
+/* openapi.c */
+void openapi(struct app *app, const struct request *req, struct response *res);
+
 /* session.c */
 void session_login(struct app *app, const struct request *req, struct response *res);
 void session_logout_all(struct app *app, const struct request *req, struct response *res);

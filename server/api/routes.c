@@ -41,6 +41,7 @@ static const struct route main_routes[] = {
      .handler = webhook_retell},
     {METHOD_GET, "/health", ACCESS_PUBLIC, LIMIT_NONE, .handler = health},
     {METHOD_GET, "/healthz", ACCESS_PUBLIC, LIMIT_NONE, .handler = health},
+    {METHOD_GET, "/openapi.json", ACCESS_PUBLIC, .handler = openapi},
     {METHOD_GET, "/readyz", ACCESS_PUBLIC, LIMIT_NONE, .handler = readiness},
 };
 

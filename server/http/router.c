@@ -112,6 +112,8 @@ static void count_request(const struct router *router, enum limit limit, struct 
     long long seconds = (state.reset_ms + 999) / 1000;
     const char *name = limiter_limit_name(limit);
 
+    if (!state.within)
+        buf_free(&res->headers); /* of the answer that this one stands for */
     buf_printf(&res->headers,
                "RateLimit-Policy: \"%s\";q=%lld;w=%lld\r\n"
                "RateLimit: \"%s\";r=%lld;t=%lld\r\n"

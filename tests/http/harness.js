@@ -13,6 +13,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import * as openapi from './openapi.js';
 import { symmetric as signatures } from 'retell-sdk/lib/webhook_auth';
 
 // Debian 12's Node.js 18 has it, but does not show it to the SDK.
@@ -263,8 +264,17 @@ export async function startAll(more) {
 
 const agent = new http.Agent({ keepAlive: true, maxSockets: 128 });
 
-/** One request: {status, headers, body (Buffer), text, json}. The target goes out as it is. */
-export function request(server, method, target, { headers = {}, body, port = server.port } = {}) {
+/**
+ * One request: {status, headers, body (Buffer), text, json}. The target goes out as it is. The answer
+ * must be one that the API's document promises, unless that is not what the port answers by.
+ */
+export async function request(server, method, target, { headers = {}, body, port = server.port } = {}) {
+  const answer = await send(port, method, target, headers, body);
+  if (port === server.port) openapi.check({ method, target, body }, answer);
+  return answer;
+}
+
+function send(port, method, target, headers, body) {
   return within(30_000, `${method} ${target}`, new Promise((resolve, reject) => {
     const length = body === undefined ? {} : { 'Content-Length': Buffer.byteLength(body) };
     const req = http.request({ host: '127.0.0.1', port, method, path: target, agent, headers: { ...length, ...headers } });

@@ -170,6 +170,7 @@ test('posts that Retell did not sign are counted, and beyond the limit refused w
   for (let n = 1; n <= 2 * MAX; n++) {
     const answer = await post(server, ended(endedCall()), forged[n % forged.length]);
     assert.equal(answer.status, n <= MAX ? 401 : 429);
+    assert.equal('www-authenticate' in answer.headers, answer.status === 401);
     assert.equal(limits(answer, 'failures').remaining, Math.max(0, MAX - n));
   }
   assert.equal((await post(server, ended(endedCall({ agent_id: 'agent_genuine' })))).status, 204, 'a genuine one passes all the same');
