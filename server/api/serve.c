@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum {
@@ -54,6 +55,18 @@ static sigset_t block_signals(void)
     (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
     return set;
+}
+
+/* Many service managers give 1024 descriptors at first, fewer than there may be clients. */
+static void set_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit))
+        return;
+    limit.rlim_cur = LISTENER_MAX_DESCRIPTORS;
+    if (limit.rlim_cur > limit.rlim_max)
+        limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 /*
@@ -273,6 +286,7 @@ int serve_run(void)
     int caught = 0;
     int status = 1;
 
+    set_descriptor_limit();
     if (!config_read(&server.config, &errors) && start(&server, &errors)) {
         status = 0;
         log_info(server.log, "listening", LOG_INT("port", listener_port(server.main_listener)),

@@ -3,8 +3,11 @@
 #include "base/clock.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
-#include <sys/socket.h>
+
+/* A reader may be about to block when the signal comes, so it comes again until the reader ends. */
+enum { AGAIN_MS = 20 };
 
 /* All deadlines are equally far off, so the list in order of arrival is in order of deadline. */
 struct body_clock {
@@ -22,22 +25,35 @@ static void unlink_read(struct body_clock *body_clock, struct body_read *read)
     *(read->next ? &read->next->previous : &body_clock->last) = read->previous;
 }
 
+static void ignore(int signal_number)
+{
+    (void)signal_number;
+}
+
+/* Interrupts all that are late; returns when to look again, or -1 when nobody reads. */
+static int64_t interrupt_late(struct body_clock *body_clock, int64_t now)
+{
+    struct body_read *read = body_clock->first;
+    int64_t again = read && read->deadline <= now ? now + AGAIN_MS : -1;
+    for (; read && read->deadline <= now; read = read->next) {
+        atomic_store(&read->expired, true);
+        (void)pthread_kill(read->reader, SIGURG);
+    }
+    return read && (again < 0 || read->deadline < again) ? read->deadline : again;
+}
+
 static void *watch(void *arg)
 {
     struct body_clock *body_clock = arg;
 
     pthread_mutex_lock(&body_clock->lock);
     while (!body_clock->stopping) {
-        struct body_read *read = body_clock->first;
-        if (!read) {
+        int64_t next = interrupt_late(body_clock, clock_mono_ms());
+        if (next < 0) {
             pthread_cond_wait(&body_clock->changed, &body_clock->lock);
-        } else if (read->deadline > clock_mono_ms()) {
-            const struct timespec until = clock_mono_timespec(read->deadline);
-            pthread_cond_timedwait(&body_clock->changed, &body_clock->lock, &until);
         } else {
-            read->expired = true;
-            unlink_read(body_clock, read);
-            (void)shutdown(read->fd, SHUT_RD);
+            const struct timespec until = clock_mono_timespec(next);
+            pthread_cond_timedwait(&body_clock->changed, &body_clock->lock, &until);
         }
     }
     pthread_mutex_unlock(&body_clock->lock);
@@ -46,10 +62,13 @@ static void *watch(void *arg)
 
 enum err body_clock_start(int64_t limit_ms, struct body_clock **body_clock)
 {
+    const struct sigaction interrupt = {.sa_handler = ignore}; /* without SA_RESTART */
     struct body_clock *made = calloc(1, sizeof *made);
     pthread_condattr_t attr;
-    if (!made)
+    if (!made || sigaction(SIGURG, &interrupt, NULL)) {
+        free(made);
         return ERR_NOMEM;
+    }
     made->limit_ms = limit_ms;
     pthread_mutex_init(&made->lock, NULL);
     pthread_condattr_init(&attr);
@@ -80,9 +99,10 @@ void body_clock_stop(struct body_clock *body_clock)
     free(body_clock);
 }
 
-void body_clock_begin(struct body_clock *body_clock, struct body_read *read, int fd)
+void body_clock_begin(struct body_clock *body_clock, struct body_read *read)
 {
-    *read = (struct body_read){.fd = fd, .deadline = clock_mono_ms() + body_clock->limit_ms};
+    *read = (struct body_read){.reader = pthread_self(),
+                               .deadline = clock_mono_ms() + body_clock->limit_ms};
     pthread_mutex_lock(&body_clock->lock);
     read->previous = body_clock->last;
     *(body_clock->last ? &body_clock->last->next : &body_clock->first) = read;
@@ -92,11 +112,15 @@ void body_clock_begin(struct body_clock *body_clock, struct body_read *read, int
     pthread_mutex_unlock(&body_clock->lock);
 }
 
+bool body_clock_expired(const struct body_read *read)
+{
+    return atomic_load(&read->expired);
+}
+
 bool body_clock_end(struct body_clock *body_clock, struct body_read *read)
 {
     pthread_mutex_lock(&body_clock->lock);
-    if (!read->expired)
-        unlink_read(body_clock, read);
+    unlink_read(body_clock, read);
     pthread_mutex_unlock(&body_clock->lock);
-    return !read->expired;
+    return !body_clock_expired(read);
 }

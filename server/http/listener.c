@@ -20,7 +20,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -55,13 +54,13 @@ struct exchange {
     bool unread;  /* the client may still be sending what nobody will read */
 };
 
-/* civetweb hides its sockets: the one that connects `port` here with this peer is found by asking. */
+/*
+ * civetweb hides its sockets: the one that connects `port` here with this peer is found by asking
+ * each. That is for connections that are refused, and cheap beside the wait that follows.
+ */
 static int find_socket(int local_port, const struct mg_request_info *info)
 {
-    struct rlimit limit = {.rlim_cur = 1024};
-    (void)getrlimit(RLIMIT_NOFILE, &limit);
-    int last = limit.rlim_cur > 65536 ? 65536 : (int)limit.rlim_cur;
-    for (int fd = 0; fd < last; fd++) {
+    for (int fd = 0; fd < LISTENER_MAX_DESCRIPTORS; fd++) {
         struct sockaddr_in peer = {0};
         struct sockaddr_in local = {0};
         char address[INET_ADDRSTRLEN];
@@ -78,20 +77,6 @@ static int find_socket(int local_port, const struct mg_request_info *info)
     return -1;
 }
 
-/* The socket of a connection, searched for once and kept as civetweb's user data (fd + 1). */
-static int connection_socket(struct exchange *x)
-{
-    uintptr_t known = (uintptr_t)mg_get_user_connection_data(x->conn);
-    if (!known) {
-        int fd = find_socket(x->listener->port, mg_get_request_info(x->conn));
-        if (fd < 0)
-            return -1;
-        known = (uintptr_t)fd + 1;
-        mg_set_user_connection_data(x->conn, (void *)known);
-    }
-    return (int)(known - 1);
-}
-
 static bool expects_continue(const struct request *req)
 {
     const char *expect = request_header(req, "Expect");
@@ -100,9 +85,11 @@ static bool expects_continue(const struct request *req)
 }
 
 /* Reads `length` bytes as they come; memory grows with what came, not with what was announced. */
-static enum err pull_body(struct exchange *x, int64_t length)
+static enum err pull_body(struct exchange *x, int64_t length, const struct body_read *reading)
 {
     while ((int64_t)x->body.len < length) {
+        if (body_clock_expired(reading))
+            return ERR_TIMEOUT;
         size_t want = (size_t)length - x->body.len;
         if (want > BODY_CHUNK)
             want = BODY_CHUNK;
@@ -123,18 +110,14 @@ static enum err read_body(void *conn, struct request *req, int64_t length)
     struct exchange *x = conn;
     struct body_read reading;
     static const char proceed[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    int64_t since = clock_mono_ms();
 
     if (length > 0 && expects_continue(req) &&
         mg_write(x->conn, proceed, sizeof proceed - 1) != (int)sizeof proceed - 1)
         return ERR_CLOSED;
-    int fd = length > 0 ? connection_socket(x) : -1;
-    if (length > 0 && fd < 0)
-        return ERR_INTERNAL;
-    int64_t since = clock_mono_ms();
-    if (fd >= 0)
-        body_clock_begin(x->listener->body_clock, &reading, fd);
-    enum err err = pull_body(x, length);
-    if (fd >= 0 && !body_clock_end(x->listener->body_clock, &reading) && err)
+    body_clock_begin(x->listener->body_clock, &reading);
+    enum err err = pull_body(x, length, &reading);
+    if (!body_clock_end(x->listener->body_clock, &reading) && err)
         err = ERR_TIMEOUT;
     if (err == ERR_CLOSED && clock_mono_ms() - since >= BODY_DEADLINE_MS)
         err = ERR_TIMEOUT;    /* civetweb's own, for a client that was silent all along */
@@ -180,7 +163,7 @@ static void linger(struct exchange *x)
 {
     char dropped[4096];
     int64_t until = clock_mono_ms() + LINGER_MS;
-    int fd = connection_socket(x);
+    int fd = find_socket(x->listener->port, mg_get_request_info(x->conn));
     if (fd < 0 || shutdown(fd, SHUT_WR))
         return;
     for (int64_t left = LINGER_MS; left > 0; left = until - clock_mono_ms()) {
@@ -322,8 +305,8 @@ static int begin_request(struct mg_connection *conn)
     return status;
 }
 
-/* The user data of a connection that got an error of the parser and will be closed. */
-static void *const told = (void *)UINTPTR_MAX;
+/* Its address is the user data of a connection that was told an error of the parser. */
+static char told;
 
 /* What civetweb's parser refuses, in our words. */
 static const struct {
@@ -367,7 +350,7 @@ static int http_error(struct mg_connection *conn, int status, const char *messag
     response_error(&x.res, &x.req, parser_errors[i].ours, parser_errors[i].code,
                    parser_errors[i].message);
     answer(&x);
-    mg_set_user_connection_data(conn, told);
+    mg_set_user_connection_data(conn, &told);
     leave(x.listener);
     return 0;
 }
@@ -380,7 +363,7 @@ static void connection_close(const struct mg_connection *conn)
 {
     const struct mg_request_info *info = mg_get_request_info(conn);
     if (info && info->request_uri && !info->local_uri_raw &&
-        mg_get_user_connection_data(conn) != told)
+        mg_get_user_connection_data(conn) != &told)
         (void)http_error((struct mg_connection *)conn, 400, "");
 }
 
@@ -517,7 +500,7 @@ int listener_port(const struct listener *listener)
 /* The socket that listens on our port, or -1. */
 static int find_listening_socket(int port)
 {
-    for (int fd = 0; fd < 4096; fd++) {
+    for (int fd = 0; fd < LISTENER_MAX_DESCRIPTORS; fd++) {
         struct sockaddr_in local = {0};
         socklen_t len = sizeof local;
         int listening = 0;

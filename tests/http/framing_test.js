@@ -253,18 +253,21 @@ test('a request in single bytes is understood', async () => {
   connection.destroy();
 });
 
-test('a body that drips for ever is cut off with 408, however steadily it drips', async () => {
-  const connection = new Raw(server);
-  connection.write(`POST ${WEBHOOK} HTTP/1.1\r\n${HOST}x-retell-signature: ${await sign('x')}\r\nContent-Length: 1000\r\n\r\n`);
-  const drip = setInterval(() => connection.write(' '), 200);
+test('a body that drips for ever is cut off with 408, however steadily it drips and whatever came first', async () => {
+  const signature = await sign('x');
+  const connections = ['', 'x'.repeat(100_000)].map((first) =>
+    new Raw(server).write(`POST ${WEBHOOK} HTTP/1.1\r\n${HOST}x-retell-signature: ${signature}\r\nContent-Length: 1000000\r\n\r\n${first}`));
+  const drip = setInterval(() => connections.forEach((c) => c.write(' ')), 200);
   try {
-    const answer = await connection.next({ deadlineMs: 40_000 });
-    assert.equal(answer.status, 408);
-    assert.equal(answer.json.code, 'request_timeout');
-    await connection.closed();
+    for (const connection of connections) {
+      const answer = await connection.next({ deadlineMs: 40_000 });
+      assert.equal(answer.status, 408);
+      assert.equal(answer.json.code, 'request_timeout');
+      await connection.closed();
+    }
   } finally {
     clearInterval(drip);
-    connection.destroy();
+    connections.forEach((c) => c.destroy());
   }
 });
 

@@ -199,6 +199,13 @@ test('P12: a request whose body is still on its way at SIGTERM is answered, a ne
   assert.equal((await ending).code, 0);
 });
 
+test('it may open as many sockets as it takes clients, whatever limit it was started with', async () => {
+  const server = await startServer(cluster);
+  const [, soft, hard] = /Max open files +(\d+) +(\d+)/.exec(fs.readFileSync(`/proc/${server.pid}/limits`, 'utf8'));
+  assert.equal(Number(soft), Math.min(4096, Number(hard)));
+  await server.stop();
+});
+
 test('SIGINT ends it as SIGTERM does', async () => {
   const server = await startServer(cluster);
   assert.deepEqual(await server.stop('SIGINT'), { code: 0, signal: null });
