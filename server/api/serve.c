@@ -7,6 +7,7 @@
 #include "base/crypto.h"
 #include "db/migrate.h"
 #include "http/listener.h"
+#include "ingest/jobs.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -37,6 +38,7 @@ struct server {
     struct identities *identities;
     struct passwords *passwords;
     struct keeper *keeper;
+    struct jobs *jobs;
     char made_up_secret[CRYPTO_SHA256_HEX_SIZE]; /* signs tokens where JWT_SECRET is not set */
     const char *made_up_secrets[1];
     struct app app;
@@ -214,6 +216,11 @@ static bool build_app(struct server *server, struct buf *errors)
         buf_puts(errors, "short of memory\n");
         return false;
     }
+    const struct jobs_options jobs = {.pool = server->jobs_pool, .log = server->log};
+    if (jobs_start(&jobs, &server->jobs)) {
+        buf_puts(errors, "short of memory or threads\n");
+        return false;
+    }
     server->main_router = routes_main(&server->app);
     server->admin_router = routes_admin(&server->app);
     return true;
@@ -264,6 +271,7 @@ static void stop(struct server *server)
     unsigned cut = listener_stop(server->main_listener, GRACE_MS);
     (void)listener_stop(server->admin_listener, 0);
     writer_free(server->app.writer);
+    jobs_stop(server->jobs);
     keeper_stop(server->keeper);
     passwords_stop(server->passwords);
     limiter_free(server->app.limiter);

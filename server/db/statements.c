@@ -161,9 +161,18 @@ static const struct statement_text texts[STATEMENT_COUNT] = {
                              " WHERE extname = 'frontdesk')",
                              0},
 
+    /* How many changes were folded; none while another server folds. The number is "fold". */
+    [STATEMENT_ROLLUPS_FOLD] = {"rollups_fold",
+                                "SELECT CASE WHEN pg_catalog.pg_try_advisory_xact_lock(1718578276)"
+                                " THEN frontdesk.fold_rollups() ELSE 0 END",
+                                0},
+
     /* One row of numbers, in the order of api/metrics.c. */
     [STATEMENT_METRICS] = {"metrics",
-                           "SELECT (SELECT count(*) FROM frontdesk.journal WHERE state = 'dead')",
+                           "SELECT (SELECT count(*) FROM frontdesk.journal WHERE state = 'dead'),"
+                           " count(*), coalesce((extract(epoch FROM pg_catalog.clock_timestamp()"
+                           " - min(written_at)) * 1000)::bigint, 0)"
+                           " FROM frontdesk.call_rollup_delta",
                            0},
 
     /* frontdesk migrate. The lock's number is the ASCII of "frontdes". */

@@ -1,0 +1,128 @@
+#include "ingest/jobs.h"
+
+#include "base/clock.h"
+#include "ingest/fold.h"
+
+#include <pthread.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+enum {
+    STACK = 1024 * 1024,
+    LONGEST_PAUSE_MS = 60000,
+};
+
+/* A new job gets a row here. */
+static const struct work {
+    const char *name;
+    int64_t every_ms;
+    enum job_result (*run)(struct job *job);
+} table[] = {
+    {"fold rollups", 1000, fold_rollups},
+};
+
+enum { JOB_COUNT = sizeof table / sizeof table[0] };
+
+struct job {
+    struct jobs *jobs;
+    const struct work *work;
+    pthread_t thread;
+    bool started;
+};
+
+struct jobs {
+    struct jobs_options opt;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool stopping; /* guarded by lock */
+    struct job list[JOB_COUNT];
+};
+
+const struct jobs_options *job_options(const struct job *job)
+{
+    return &job->jobs->opt;
+}
+
+bool job_is_stopping(struct job *job)
+{
+    pthread_mutex_lock(&job->jobs->lock);
+    bool stopping = job->jobs->stopping;
+    pthread_mutex_unlock(&job->jobs->lock);
+    return stopping;
+}
+
+/* Waits so long, or until all jobs must end. */
+static void pause_for(struct job *job, int64_t ms)
+{
+    struct jobs *jobs = job->jobs;
+    const struct timespec until = clock_mono_timespec(clock_mono_ms() + ms);
+    int late = 0;
+    pthread_mutex_lock(&jobs->lock);
+    while (!jobs->stopping && !late)
+        late = pthread_cond_timedwait(&jobs->wake, &jobs->lock, &until);
+    pthread_mutex_unlock(&jobs->lock);
+}
+
+static void *run_job(void *arg)
+{
+    struct job *job = arg;
+    int64_t pause = job->work->every_ms;
+    while (!job_is_stopping(job)) {
+        enum job_result result = job->work->run(job);
+        if (result == JOB_MORE)
+            continue;
+        pause = result == JOB_DONE ? job->work->every_ms : pause * 2;
+        if (result == JOB_FAILED && pause > LONGEST_PAUSE_MS)
+            pause = job->work->every_ms > LONGEST_PAUSE_MS ? job->work->every_ms : LONGEST_PAUSE_MS;
+        pause_for(job, pause);
+    }
+    return NULL;
+}
+
+enum err jobs_start(const struct jobs_options *options, struct jobs **out)
+{
+    pthread_condattr_t cond;
+    pthread_attr_t attr;
+    bool failed = false;
+    struct jobs *jobs = calloc(1, sizeof *jobs);
+    if (!jobs)
+        return ERR_NOMEM;
+    jobs->opt = *options;
+    pthread_mutex_init(&jobs->lock, NULL);
+    pthread_condattr_init(&cond);
+    pthread_condattr_setclock(&cond, CLOCK_MONOTONIC);
+    pthread_cond_init(&jobs->wake, &cond);
+    pthread_condattr_destroy(&cond);
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, STACK);
+    for (size_t i = 0; i < JOB_COUNT && !failed; i++) {
+        struct job *job = &jobs->list[i];
+        job->jobs = jobs;
+        job->work = &table[i];
+        failed = pthread_create(&job->thread, &attr, run_job, job) != 0;
+        job->started = !failed;
+    }
+    pthread_attr_destroy(&attr);
+    if (failed) {
+        jobs_stop(jobs);
+        return ERR_INTERNAL;
+    }
+    *out = jobs;
+    return ERR_OK;
+}
+
+void jobs_stop(struct jobs *jobs)
+{
+    if (!jobs)
+        return;
+    pthread_mutex_lock(&jobs->lock);
+    jobs->stopping = true;
+    pthread_cond_broadcast(&jobs->wake);
+    pthread_mutex_unlock(&jobs->lock);
+    for (size_t i = 0; i < JOB_COUNT; i++)
+        if (jobs->list[i].started)
+            pthread_join(jobs->list[i].thread, NULL);
+    pthread_cond_destroy(&jobs->wake);
+    pthread_mutex_destroy(&jobs->lock);
+    free(jobs);
+}
