@@ -88,7 +88,7 @@ Datum frontdesk_rebuild_rollups(PG_FUNCTION_ARGS)
                         errmsg("rebuild_rollups must run at isolation level READ COMMITTED")));
     rollup_connect();
     rollup_lock_calls();
-    rollup_lock("call_rollup", ShareRowExclusiveLock);
+    (void)rollup_lock("call_rollup", ShareRowExclusiveLock);
     for_agents(&fcinfo->args[0], false, rebuild_agent, &agents);
     SPI_finish();
     PG_RETURN_INT64(agents);

@@ -13,19 +13,19 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
+#include "access/table.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "common/hashfn.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
+#include "storage/bufmgr.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
 #include "compat.h"
 #include "kept_plan.h"
-#include "rollup_delta.h"
 #include "rollup_hours.h"
 #include "rollup_rows.h"
 
@@ -42,18 +42,14 @@ struct group {
  * Groups are written out when there are so many: a delta may be written in parts, so memory stays
  * bounded whatever the statement.
  */
-enum { GROUPS_MAX = 1024, SLOTS = 2 * GROUPS_MAX };
+enum { GROUPS_FIRST = 4, GROUPS_MAX = 1024, SLOTS = 2 * GROUPS_MAX };
 
 struct groups {
     MemoryContext memory; /* of the groups' contents */
-    int count;
-    struct group list[GROUPS_MAX];
+    int count, room;
+    struct group *list;
     uint16 slots[SLOTS]; /* index in list + 1 by hash, 0 when free; open addressing */
 };
-
-/* The batch that is open, in the transaction's memory; NULL when none is. */
-static struct groups *batch;
-static SubTransactionId batch_subxact;
 
 PG_FUNCTION_INFO_V1(frontdesk_count_changed_calls);
 PG_FUNCTION_INFO_V1(frontdesk_forget_all_calls);
@@ -67,6 +63,8 @@ static struct groups *new_groups(void)
     groups->memory =
         AllocSetContextCreate(CurrentMemoryContext, "changes of calls", ALLOCSET_DEFAULT_SIZES);
     groups->count = 0;
+    groups->room = GROUPS_FIRST;
+    groups->list = palloc(sizeof(*groups->list) * GROUPS_FIRST);
     memset(groups->slots, 0, sizeof(groups->slots));
     return groups;
 }
@@ -74,6 +72,7 @@ static struct groups *new_groups(void)
 static void free_groups(struct groups *groups)
 {
     MemoryContextDelete(groups->memory);
+    pfree(groups->list);
     pfree(groups);
 }
 
@@ -104,7 +103,14 @@ static struct group *find_group(struct groups *groups, Datum agent_id, int64 buc
     }
     if (groups->count == GROUPS_MAX) {
         write_groups(groups);
+        MemoryContextReset(groups->memory);
+        groups->count = 0;
+        memset(groups->slots, 0, sizeof(groups->slots));
         slot = hash % SLOTS;
+    }
+    if (groups->count == groups->room) {
+        groups->room *= 2;
+        groups->list = repalloc(groups->list, sizeof(*groups->list) * (Size)groups->room);
     }
     group = &groups->list[groups->count++];
     groups->slots[slot] = (uint16)groups->count;
@@ -206,20 +212,25 @@ static void write_groups(struct groups *groups)
 {
     static SPIPlanPtr slot;
     static const Oid types[] = {TEXTOID, INT8OID, INT8OID, InvalidOid};
-    MemoryContext before = MemoryContextSwitchTo(groups->memory);
-    SPIPlanPtr plan = NULL;
+    MemoryContext before;
+    SPIPlanPtr plan;
 
+    for (int i = 0; i < groups->count;)
+        if (stats_acc_is_empty(&groups->list[i].stats))
+            groups->list[i] = groups->list[--groups->count];
+        else
+            i++;
+    if (groups->count == 0)
+        return;
+    rollup_connect();
+    before = MemoryContextSwitchTo(groups->memory);
+    plan = rollup_plan(&slot,
+                       "INSERT INTO frontdesk.call_rollup_delta (agent_id, bucket, n, stats)"
+                       " VALUES ($1, $2, $3, $4)",
+                       lengthof(types), types);
     qsort(groups->list, (size_t)groups->count, sizeof(*groups->list), compare_groups);
     for (int i = 0; i < groups->count; i++) {
         const struct group *group = &groups->list[i];
-        if (stats_acc_is_empty(&group->stats))
-            continue;
-        if (!plan)
-            plan =
-                rollup_plan(&slot,
-                            "INSERT INTO frontdesk.call_rollup_delta (agent_id, bucket, n, stats)"
-                            " VALUES ($1, $2, $3, $4)",
-                            lengthof(types), types);
         Datum values[] = {
             PointerGetDatum(cstring_to_text_with_len(group->agent_id, group->agent_len)),
             Int64GetDatum(group->bucket), Int64GetDatum(stats_acc_total(&group->stats)),
@@ -227,9 +238,7 @@ static void write_groups(struct groups *groups)
         run_plan(plan, values, NULL, false, SPI_OK_INSERT);
     }
     MemoryContextSwitchTo(before);
-    MemoryContextReset(groups->memory);
-    groups->count = 0;
-    memset(groups->slots, 0, sizeof(groups->slots));
+    SPI_finish();
 }
 
 /* ---- triggers ---- */
@@ -250,84 +259,44 @@ static TriggerData *trigger_data(FunctionCallInfo fcinfo, bool truncates)
 Datum frontdesk_count_changed_calls(PG_FUNCTION_ARGS)
 {
     TriggerData *data = trigger_data(fcinfo, false);
-    struct groups *groups = batch;
+    struct groups *groups;
 
     if ((!TRIGGER_FIRED_BY_DELETE(data->tg_event) && !data->tg_newtable) ||
         (!TRIGGER_FIRED_BY_INSERT(data->tg_event) && !data->tg_oldtable))
         ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
                         errmsg("the trigger must name its transition tables")));
-    rollup_connect();
-    if (!groups)
-        groups = new_groups();
+    groups = new_groups();
     if (data->tg_oldtable)
         collect(groups, data->tg_relation, data->tg_oldtable, -1);
     if (data->tg_newtable)
         collect(groups, data->tg_relation, data->tg_newtable, 1);
-    if (groups != batch)
-        write_groups(groups);
-    SPI_finish();
+    write_groups(groups);
+    free_groups(groups);
     return PointerGetDatum(NULL);
+}
+
+/* Empties a table, unless it is empty: as when the same TRUNCATE, which still holds it, names it. */
+static void truncate_table(const char *table, const char *command)
+{
+    Relation relation = table_open(rollup_lock(table, AccessExclusiveLock), NoLock);
+    BlockNumber blocks = RelationGetNumberOfBlocks(relation);
+
+    table_close(relation, NoLock);
+    if (blocks > 0 && SPI_execute(command, false, 0) != SPI_OK_UTILITY)
+        elog(ERROR, "%s could not be truncated", table);
 }
 
 /*
  * TRUNCATE is not as other changes: it also takes the rows that older snapshots still see. So must
- * the rollups', or those snapshots would have statistics of calls that are gone.
+ * the rollups', or those snapshots would have statistics of calls that are gone. Nobody is writing
+ * to either meanwhile: whoever does has locked calls before.
  */
 Datum frontdesk_forget_all_calls(PG_FUNCTION_ARGS)
 {
-    static SPIPlanPtr slot;
-
     (void)trigger_data(fcinfo, true);
     rollup_connect();
-    run_plan(
-        kept_plan(&slot, "TRUNCATE frontdesk.call_rollup, frontdesk.call_rollup_delta", 0, NULL),
-        NULL, NULL, false, SPI_OK_UTILITY);
+    truncate_table("call_rollup", "TRUNCATE frontdesk.call_rollup");
+    truncate_table("call_rollup_delta", "TRUNCATE frontdesk.call_rollup_delta");
     SPI_finish();
     return PointerGetDatum(NULL);
-}
-
-/* ---- batches ---- */
-
-/* Forgets a batch whose transaction, or subtransaction, goes. */
-static void forget_at_abort(XactEvent event, void *argument)
-{
-    (void)argument;
-    if (event == XACT_EVENT_ABORT || event == XACT_EVENT_PARALLEL_ABORT)
-        batch = NULL;
-}
-
-static void forget_at_subabort(SubXactEvent event, SubTransactionId mine, SubTransactionId parent,
-                               void *argument)
-{
-    (void)parent;
-    (void)argument;
-    if (event == SUBXACT_EVENT_ABORT_SUB && batch && mine <= batch_subxact)
-        batch = NULL;
-}
-
-void rollup_batch_begin(void)
-{
-    static bool registered;
-    MemoryContext before;
-
-    if (batch)
-        elog(ERROR, "a batch of changes is open already");
-    if (!registered) {
-        RegisterXactCallback(forget_at_abort, NULL);
-        RegisterSubXactCallback(forget_at_subabort, NULL);
-        registered = true;
-    }
-    before = MemoryContextSwitchTo(CurTransactionContext);
-    batch = new_groups();
-    batch_subxact = GetCurrentSubTransactionId();
-    MemoryContextSwitchTo(before);
-}
-
-void rollup_batch_end(void)
-{
-    struct groups *groups = batch;
-
-    batch = NULL;
-    write_groups(groups);
-    free_groups(groups);
 }

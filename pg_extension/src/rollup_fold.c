@@ -189,6 +189,12 @@ Datum frontdesk_fold_rollups(PG_FUNCTION_ARGS)
     PG_RETURN_INT64(count);
 }
 
+/* Of the deltas that one transaction folds, those of an agent that has so many of all. */
+static int64 share_of(int64 deltas, int64 all)
+{
+    return all <= FOLD_DELTAS ? FOLD_DELTAS : 1 + deltas * FOLD_DELTAS / all;
+}
+
 /*
  * The busiest agents, each with its share of the deltas that one transaction folds; but in the order
  * of their names, so that two that do this at once never wait for each other in a circle.
@@ -205,9 +211,10 @@ Datum frontdesk_fold_all_rollups(PG_FUNCTION_ARGS)
     rollup_connect();
     rollup_lock_calls();
     plan = kept_plan(&slot,
-                     "SELECT agent_id FROM (SELECT agent_id FROM frontdesk.call_rollup_delta"
-                     " GROUP BY agent_id ORDER BY pg_catalog.count(*) DESC, agent_id"
-                     " LIMIT 64) AS busiest ORDER BY agent_id",
+                     "SELECT agent_id, n, pg_catalog.sum(n) OVER ()::bigint FROM ("
+                     "SELECT agent_id, pg_catalog.count(*) AS n FROM frontdesk.call_rollup_delta"
+                     " GROUP BY agent_id ORDER BY n DESC, agent_id LIMIT 64) AS busiest"
+                     " ORDER BY agent_id",
                      0, NULL);
     run_plan(plan, NULL, NULL, false, SPI_OK_SELECT);
     agents = SPI_tuptable;
@@ -215,7 +222,9 @@ Datum frontdesk_fold_all_rollups(PG_FUNCTION_ARGS)
     for (int i = 0; i < count; i++) {
         bool null;
         Datum agent_id = SPI_getbinval(agents->vals[i], agents->tupdesc, 1, &null);
-        folded += fold_agent(agent_id, FOLD_DELTAS / count);
+        int64 deltas = DatumGetInt64(SPI_getbinval(agents->vals[i], agents->tupdesc, 2, &null));
+        int64 all = DatumGetInt64(SPI_getbinval(agents->vals[i], agents->tupdesc, 3, &null));
+        folded += fold_agent(agent_id, share_of(deltas, all));
     }
     SPI_finish();
     PG_RETURN_INT64(folded);

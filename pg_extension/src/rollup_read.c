@@ -41,7 +41,7 @@ struct walk {
     enum bucket_grain grain;
 };
 
-void rollup_lock(const char *table, LOCKMODE mode)
+Oid rollup_lock(const char *table, LOCKMODE mode)
 {
     Oid id = get_relname_relid(table, get_namespace_oid("frontdesk", false));
 
@@ -50,11 +50,12 @@ void rollup_lock(const char *table, LOCKMODE mode)
                 (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("there is no table frontdesk.%s", table),
                  errhint("Run \"frontdesk migrate\".")));
     LockRelationOid(id, mode);
+    return id;
 }
 
 void rollup_lock_calls(void)
 {
-    rollup_lock("calls", AccessShareLock);
+    (void)rollup_lock("calls", AccessShareLock);
 }
 
 void rollup_connect(void)

@@ -23,8 +23,8 @@ static inline int64 rollup_last(int64 to)
 /* Connects to SPI or raises an error. */
 extern void rollup_connect(void);
 
-/* Locks a table of ours until the transaction ends. */
-extern void rollup_lock(const char *table, LOCKMODE mode);
+/* Locks a table of ours until the transaction ends. Its Oid. */
+extern Oid rollup_lock(const char *table, LOCKMODE mode);
 
 /* Locks calls against TRUNCATE; before anything that touches its rollups. */
 extern void rollup_lock_calls(void);

@@ -2,7 +2,7 @@
 -- not. Concurrent sessions are tests/stress/rollups'.
 BEGIN;
 \ir lib/setup.psql
-SELECT plan(81);
+SELECT plan(82);
 
 SELECT tap.forget_everything();
 
@@ -227,6 +227,8 @@ SELECT is((SELECT count(*) FROM call_rollup) + pg_temp.deltas(), 0::bigint, 'TRU
 SELECT pg_temp.right('as it should');
 SELECT pg_temp.add('a', 'after', 1);
 SELECT pg_temp.right('a call after TRUNCATE');
+TRUNCATE calls, call_rollup, call_rollup_delta;
+SELECT pg_temp.right('TRUNCATE of all three at once');
 ROLLBACK TO whole;
 SELECT ok(total(agent_stats('a')) > 1, 'what comes back');
 SELECT pg_temp.right('comes back with its rollups');
