@@ -20,9 +20,9 @@ void agents_list(struct app *app, const struct request *req, struct response *re
     static const struct param_spec specs[SPECS] = {
         [STATUS] = {"status", PARAM_CHOICE, .choices = "ACTIVE|INACTIVE"},
         [SEARCH] = {"search", PARAM_TEXT, .lo = 1, .hi = 500},
-        [LIMIT] = {"limit", PARAM_NUMBER, "20", 1, 100, NULL},
-        [OFFSET] = {"offset", PARAM_NUMBER, "0", 0, INT64_MAX, NULL},
-        [INCLUDE_COUNT] = {"includeCount", PARAM_CHOICE, .choices = "true|false"},
+        [LIMIT] = PARAMS_LIMIT,
+        [OFFSET] = PARAMS_OFFSET,
+        [INCLUDE_COUNT] = PARAMS_INCLUDE_COUNT,
     };
     const char *values[SPECS];
     if (!params_read(req, res, specs, SPECS, values))

@@ -8,6 +8,9 @@
 #include "http/request.h"
 #include "http/response.h"
 
+/* Until when a handler that begins now should have asked all that it needs. */
+int64_t reply_deadline(void);
+
 /*
  * Runs `statement` on the API's pool and answers `{"success":true,"data":<its json value>}`, or 404
  * with `missing` when the value is NULL. What the extension refuses of a parameter becomes 400,

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,26 @@ int command_dispatch(int argc, char **argv, const struct command_verb *verbs, si
     }
     (void)fprintf(stderr, "%.*s\n", (int)strcspn(help, "\n"), help);
     return COMMAND_USAGE;
+}
+
+bool command_complain(const char *command, const char *what)
+{
+    (void)fprintf(stderr, "frontdesk %s: %s; see `frontdesk %s --help`\n", command, what, command);
+    return false;
+}
+
+bool command_options(int argc, char **argv, const char *command, const struct option *options,
+                     const char *letters, bool (*take)(int option, void *into), void *into)
+{
+    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        if (option == '?') /* getopt has said what is wrong */
+            return false;
+        if (!strchr(letters, option))
+            return command_complain(command, "this takes no such option");
+        if (!take(option, into))
+            return false;
+    }
+    return true;
 }
 
 bool command_open(struct command_db *db)

@@ -23,6 +23,18 @@ struct command_verb {
 int command_dispatch(int argc, char **argv, const struct command_verb *verbs, size_t count,
                      const char *help);
 
+/* Says on stderr what is wrong with the command line; false. */
+bool command_complain(const char *command, const char *what);
+
+struct option; /* of getopt.h */
+
+/*
+ * Reads the options of argv, of which `letters` names those that this verb takes, handing each to
+ * `take` with its optarg; optind is then at the first argument. false: stderr says why.
+ */
+bool command_options(int argc, char **argv, const char *command, const struct option *options,
+                     const char *letters, bool (*take)(int option, void *into), void *into);
+
 /* The database of DATABASE_URL (environment or .env). */
 struct command_db {
     struct config_source *source;

@@ -36,8 +36,7 @@ struct arguments {
 
 static bool complain(const char *what)
 {
-    (void)fprintf(stderr, "frontdesk key: %s; see `frontdesk key --help`\n", what);
-    return false;
+    return command_complain("key", what);
 }
 
 static bool add_agent(struct arguments *a, const char *agent)
@@ -58,8 +57,9 @@ static bool set_expiry(struct arguments *a, const char *text)
     return true;
 }
 
-static bool take_option(int option, struct arguments *a)
+static bool take_option(int option, void *into)
 {
+    struct arguments *a = into;
     switch (option) {
     case 'a':
         return add_agent(a, optarg);
@@ -71,7 +71,7 @@ static bool take_option(int option, struct arguments *a)
     case 'r':
         a->role = optarg;
         return fields_is_choice("USER|ADMIN", optarg) || complain("--role is USER or ADMIN");
-    default: /* getopt has said what is wrong */
+    default:
         return false;
     }
 }
@@ -87,12 +87,8 @@ static bool read_arguments(int argc, char **argv, const char *letters, struct ar
         {NULL, 0, NULL, 0},
     };
     *a = (struct arguments){.role = role_name(ROLE_USER)};
-    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        if (!take_option(option, a))
-            return false;
-        if (!strchr(letters, option))
-            return complain("this takes no such option");
-    }
+    if (!command_options(argc, argv, "key", options, letters, take_option, a))
+        return false;
     if (!a->subject && optind < argc)
         a->subject = argv[optind++];
     if (optind < argc)

@@ -45,12 +45,12 @@ struct arguments {
 
 static bool complain(const char *what)
 {
-    (void)fprintf(stderr, "frontdesk user: %s; see `frontdesk user --help`\n", what);
-    return false;
+    return command_complain("user", what);
 }
 
-static bool take_option(int option, struct arguments *a)
+static bool take_option(int option, void *into)
 {
+    struct arguments *a = into;
     enum role ignored;
     switch (option) {
     case 'e':
@@ -72,7 +72,7 @@ static bool take_option(int option, struct arguments *a)
     case 'a':
         a->all_agents = true;
         return true;
-    default: /* getopt has said what is wrong */
+    default:
         return false;
     }
 }
@@ -91,12 +91,8 @@ static bool read_arguments(int argc, char **argv, const char *letters, bool want
         {NULL, 0, NULL, 0},
     };
     *a = (struct arguments){.role = role_name(ROLE_USER)};
-    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        if (!take_option(option, a))
-            return false;
-        if (!strchr(letters, option))
-            return complain("this takes no such option");
-    }
+    if (!command_options(argc, argv, "user", options, letters, take_option, a))
+        return false;
     if (wants_email && !a->email && optind < argc)
         a->email = argv[optind++];
     if (optind < argc)

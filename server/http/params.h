@@ -25,6 +25,20 @@ struct param_spec {
 
 enum { PARAMS_MAX = 24 };
 
+/* What every list takes; includeCount is for callers that save a count: here it costs nothing. */
+#define PARAMS_LIMIT                                                                               \
+    {                                                                                              \
+        "limit", PARAM_NUMBER, "20", 1, 100, NULL                                                  \
+    }
+#define PARAMS_OFFSET                                                                              \
+    {                                                                                              \
+        "offset", PARAM_NUMBER, "0", 0, INT64_MAX, NULL                                            \
+    }
+#define PARAMS_INCLUDE_COUNT                                                                       \
+    {                                                                                              \
+        "includeCount", PARAM_CHOICE, .choices = "true|false"                                      \
+    }
+
 /*
  * Fills `values[i]` (arena memory) for each of `count` specs. false: the response is a 400 that
  * names every field at fault, or a 500 when memory is short.
