@@ -10,6 +10,7 @@
 #include "utils/builtins.h"
 
 #include "compat.h"
+#include "epoch.h"
 #include "json_build.h"
 #include "kept_plan.h"
 #include "page.h"
@@ -32,12 +33,6 @@ enum { AGENT_CALLS = AGENT_UPDATED + 1, AGENT_LAST_CALL, LIST_COLUMNS };
 
 PG_FUNCTION_INFO_V1(frontdesk_agent_json);
 PG_FUNCTION_INFO_V1(frontdesk_agents_json);
-
-/* A time in ms since 1970 as a timestamp. */
-static TimestampTz time_of_ms(int64 ms)
-{
-    return (ms - (int64)(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY * 1000) * 1000;
-}
 
 /* Appends the agent in that row of SPI_tuptable. */
 static void append_agent(StringInfo out, uint64 row, bool in_list)
@@ -65,7 +60,7 @@ static void append_agent(StringInfo out, uint64 row, bool in_list)
         if (nulls[AGENT_LAST_CALL])
             appendStringInfoString(out, "null");
         else
-            json_append_time(out, time_of_ms(DatumGetInt64(values[AGENT_LAST_CALL])));
+            json_append_time(out, epoch_time_of_ms(DatumGetInt64(values[AGENT_LAST_CALL])));
     }
     appendStringInfoChar(out, '}');
 }

@@ -14,6 +14,12 @@
 
 #include "kept_plan.h"
 
+void connect_spi(void)
+{
+    if (SPI_connect() != SPI_OK_CONNECT)
+        elog(ERROR, "cannot connect to SPI");
+}
+
 SPIPlanPtr kept_plan(SPIPlanPtr *slot, const char *text, int nargs, const Oid *types)
 {
     if (*slot == NULL) {

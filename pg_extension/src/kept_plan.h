@@ -12,6 +12,12 @@
 #define SQL_NE " OPERATOR(pg_catalog.<>) "
 #define SQL_GT " OPERATOR(pg_catalog.>) "
 #define SQL_ADD " OPERATOR(pg_catalog.+) "
+#define SQL_GE " OPERATOR(pg_catalog.>=) "
+#define SQL_LE " OPERATOR(pg_catalog.<=) "
+#define SQL_LT " OPERATOR(pg_catalog.<) "
+
+/* SPI_connect(). */
+extern void connect_spi(void);
 
 /*
  * The plan in `*slot`; on first use, the text prepared and kept there. SPI must be connected. The

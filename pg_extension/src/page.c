@@ -269,12 +269,6 @@ static bool agent_is_visible(Datum agent_id, NullableDatum agent_ids)
     return SPI_processed > 0;
 }
 
-static void connect_spi(void)
-{
-    if (SPI_connect() != SPI_OK_CONNECT)
-        elog(ERROR, "cannot connect to SPI");
-}
-
 Datum frontdesk_call_history(PG_FUNCTION_ARGS)
 {
     ReturnSetInfo *into = (ReturnSetInfo *)fcinfo->resultinfo;
