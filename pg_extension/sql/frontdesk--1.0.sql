@@ -601,6 +601,215 @@ AS 'MODULE_PATHNAME', 'frontdesk_agent_place';
 COMMENT ON FUNCTION frontdesk.agent_place(pg_catalog.text, pg_catalog.bool, pg_catalog.int8, pg_catalog.int8, pg_catalog.int8) IS
 'Where to look for the call that comes after skip others of the agent, by started_at, among those with since <= started_at < until (null means no bound): a range, short for a busy agent, and how many calls of that to skip still. No row when there are no more calls than skip.';
 
+-- Summaries (summary.h): for analysts as rows, for the API as json.
+
+CREATE FUNCTION frontdesk.agent_summary(
+    agent_id pg_catalog.text,
+    since pg_catalog.timestamptz DEFAULT NULL,
+    until pg_catalog.timestamptz DEFAULT NULL)
+RETURNS TABLE (
+    total pg_catalog.int8,
+    successful pg_catalog.int8,
+    unsuccessful pg_catalog.int8,
+    unanalysed pg_catalog.int8,
+    success_rate pg_catalog.numeric,
+    in_voicemail pg_catalog.int8,
+    by_status pg_catalog.jsonb,
+    by_sentiment pg_catalog.jsonb,
+    by_reason pg_catalog.jsonb,
+    duration_count pg_catalog.int8,
+    duration_sum pg_catalog.int8,
+    duration_avg pg_catalog.int8,
+    duration_min pg_catalog.int8,
+    duration_p50 pg_catalog.int8,
+    duration_p90 pg_catalog.int8,
+    duration_p95 pg_catalog.int8,
+    duration_p99 pg_catalog.int8,
+    duration_max pg_catalog.int8,
+    cost_count pg_catalog.int8,
+    cost_sum pg_catalog.numeric,
+    cost_avg pg_catalog.numeric,
+    cost_min pg_catalog.numeric,
+    cost_p50 pg_catalog.numeric,
+    cost_p90 pg_catalog.numeric,
+    cost_p95 pg_catalog.numeric,
+    cost_p99 pg_catalog.numeric,
+    cost_max pg_catalog.numeric,
+    first_call_at pg_catalog.timestamptz,
+    last_call_at pg_catalog.timestamptz,
+    stats frontdesk.call_stats)
+LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE ROWS 1
+AS 'MODULE_PATHNAME', 'frontdesk_agent_summary';
+
+COMMENT ON FUNCTION frontdesk.agent_summary(pg_catalog.text, pg_catalog.timestamptz, pg_catalog.timestamptz) IS
+'All numbers of one agent''s calls that started from since up to until (null or infinite: no bound): always one row, of zeros and nulls when there are none.
+Durations are in ms, costs in cents. Counts, sums, minima and maxima are exact; percentiles are those of percentile_disc() within 0.8 %. success_rate is successful / (successful + unsuccessful), 0 to 1, rounded to 4 decimals; averages are of the calls that have a value, rounded to ms and 1/10000 cent; null where there is nothing to divide. Everything is rounded half up. by_status, by_sentiment and by_reason count calls by word, those without one left out. stats holds all of it, to be added to others.
+22023 when until is before since. Reads about a row for each month, the days and hours at the range''s ends, and the calls of the hours that it cuts: some 0.5 ms, whatever the number of calls.';
+
+CREATE FUNCTION frontdesk.agent_summary_series(
+    agent_id pg_catalog.text,
+    since pg_catalog.timestamptz DEFAULT NULL,
+    until pg_catalog.timestamptz DEFAULT NULL,
+    bucket pg_catalog.text DEFAULT 'day',
+    tz pg_catalog.text DEFAULT 'UTC')
+RETURNS TABLE (
+    bucket pg_catalog.timestamptz,
+    total pg_catalog.int8,
+    successful pg_catalog.int8,
+    unsuccessful pg_catalog.int8,
+    unanalysed pg_catalog.int8,
+    success_rate pg_catalog.numeric,
+    duration_count pg_catalog.int8,
+    duration_sum pg_catalog.int8,
+    duration_avg pg_catalog.int8,
+    duration_p50 pg_catalog.int8,
+    duration_p95 pg_catalog.int8,
+    cost_count pg_catalog.int8,
+    cost_sum pg_catalog.numeric,
+    cost_avg pg_catalog.numeric,
+    stats frontdesk.call_stats)
+LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE ROWS 100
+AS 'MODULE_PATHNAME', 'frontdesk_agent_summary_series';
+
+COMMENT ON FUNCTION frontdesk.agent_summary_series(pg_catalog.text, pg_catalog.timestamptz, pg_catalog.timestamptz, pg_catalog.text, pg_catalog.text) IS
+'One agent''s calls from since up to until in buckets: hour, day, week (from Monday) or month of a time zone, such as Europe/Berlin; null: day, UTC. One row a bucket, in order, empty ones too; without a bound the series begins with the first call or ends with the last. bucket is when it begins, which may be before since. A day begins at the first moment of its date and is as long as the clocks make it; an hour also ends when the clocks change.
+Numbers as agent_summary(). 22023 for an unknown bucket or zone, or more than 5000 buckets. Reads about a row for each bucket; where buckets do not begin on the hour in UTC, also the calls of the hours that they cut.';
+
+CREATE FUNCTION frontdesk.agents_overview(
+    since pg_catalog.timestamptz DEFAULT NULL,
+    until pg_catalog.timestamptz DEFAULT NULL)
+RETURNS TABLE (
+    agent_id pg_catalog.text,
+    agent_name pg_catalog.text,
+    total pg_catalog.int8,
+    successful pg_catalog.int8,
+    unsuccessful pg_catalog.int8,
+    unanalysed pg_catalog.int8,
+    success_rate pg_catalog.numeric,
+    in_voicemail pg_catalog.int8,
+    by_status pg_catalog.jsonb,
+    by_sentiment pg_catalog.jsonb,
+    by_reason pg_catalog.jsonb,
+    duration_count pg_catalog.int8,
+    duration_sum pg_catalog.int8,
+    duration_avg pg_catalog.int8,
+    duration_min pg_catalog.int8,
+    duration_p50 pg_catalog.int8,
+    duration_p90 pg_catalog.int8,
+    duration_p95 pg_catalog.int8,
+    duration_p99 pg_catalog.int8,
+    duration_max pg_catalog.int8,
+    cost_count pg_catalog.int8,
+    cost_sum pg_catalog.numeric,
+    cost_avg pg_catalog.numeric,
+    cost_min pg_catalog.numeric,
+    cost_p50 pg_catalog.numeric,
+    cost_p90 pg_catalog.numeric,
+    cost_p95 pg_catalog.numeric,
+    cost_p99 pg_catalog.numeric,
+    cost_max pg_catalog.numeric,
+    first_call_at pg_catalog.timestamptz,
+    last_call_at pg_catalog.timestamptz,
+    stats frontdesk.call_stats)
+LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE ROWS 50
+AS 'MODULE_PATHNAME', 'frontdesk_agents_overview';
+
+COMMENT ON FUNCTION frontdesk.agents_overview(pg_catalog.timestamptz, pg_catalog.timestamptz) IS
+'agent_summary() of each agent, by name; agents without calls too.';
+
+CREATE FUNCTION frontdesk.agent_summary_json(
+    agent_id pg_catalog.text,
+    agent_ids pg_catalog.text[],
+    since pg_catalog.int8,
+    until pg_catalog.int8,
+    bucket pg_catalog.text,
+    tz pg_catalog.text)
+RETURNS pg_catalog.json
+LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'frontdesk_agent_summary_json';
+
+COMMENT ON FUNCTION frontdesk.agent_summary_json(pg_catalog.text, pg_catalog.text[], pg_catalog.int8, pg_catalog.int8, pg_catalog.text, pg_catalog.text) IS
+'agent_summary() as the API answers GET agent-summary, with agent_summary_series() as series unless bucket is null. since and until in ms since epoch; null: no bound. agent_ids: the agents that the caller may see; null means all. Null when the agent is unknown or not among them. 22023 names the API''s parameter that is wrong: to, bucket, tz, or from for more than 5000 buckets.';
+
+CREATE FUNCTION frontdesk.summary_json(
+    agent_ids pg_catalog.text[],
+    since pg_catalog.int8,
+    until pg_catalog.int8,
+    bucket pg_catalog.text,
+    tz pg_catalog.text)
+RETURNS pg_catalog.json
+LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'frontdesk_summary_json';
+
+COMMENT ON FUNCTION frontdesk.summary_json(pg_catalog.text[], pg_catalog.int8, pg_catalog.int8, pg_catalog.text, pg_catalog.text) IS
+'The same over all agents in agent_ids (null means all), and by agent: GET summary. Percentiles are those of all calls together. Reads as much as agent_summary() for each agent.';
+
+CREATE FUNCTION frontdesk.analytics_overview_json(
+    agent_ids pg_catalog.text[],
+    agent_id pg_catalog.text,
+    since pg_catalog.int8,
+    until pg_catalog.int8)
+RETURNS pg_catalog.json
+LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'frontdesk_analytics_overview_json';
+
+COMMENT ON FUNCTION frontdesk.analytics_overview_json(pg_catalog.text[], pg_catalog.text, pg_catalog.int8, pg_catalog.int8) IS
+'GET analytics/overview: totals of the calls that started from since up to until (ms since epoch; null: no bound), of one agent or of all (agent_id null). Costs in cents, durations in whole seconds, successRate in percent of the analysed calls with 2 decimals; averages are of the calls that have a value; 0 when there are none. Everything is rounded half up. agent_ids: the agents that the caller may see; null means all. Null when agent_id is unknown or not among them.';
+
+CREATE FUNCTION frontdesk.analytics_agents_json(
+    agent_ids pg_catalog.text[],
+    since pg_catalog.int8,
+    until pg_catalog.int8)
+RETURNS pg_catalog.json
+LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'frontdesk_analytics_agents_json';
+
+COMMENT ON FUNCTION frontdesk.analytics_agents_json(pg_catalog.text[], pg_catalog.int8, pg_catalog.int8) IS
+'GET analytics/agents: the totals of analytics_overview_json() for each agent, the busiest first.';
+
+CREATE FUNCTION frontdesk.analytics_calls_json(
+    agent_ids pg_catalog.text[],
+    agent_id pg_catalog.text,
+    since pg_catalog.int8,
+    until pg_catalog.int8,
+    tz pg_catalog.text)
+RETURNS pg_catalog.json
+LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'frontdesk_analytics_calls_json';
+
+COMMENT ON FUNCTION frontdesk.analytics_calls_json(pg_catalog.text[], pg_catalog.text, pg_catalog.int8, pg_catalog.int8, pg_catalog.text) IS
+'GET analytics/calls: the totals of analytics_overview_json(), and dailyStats for each day of the time zone (null: UTC), empty days too. Without since the days begin with the first call, but there are never more than 5000, the latest; with it, 22023 names the parameter from when there are more.';
+
+CREATE FUNCTION frontdesk.analytics_sentiment_json(
+    agent_ids pg_catalog.text[],
+    agent_id pg_catalog.text,
+    since pg_catalog.int8,
+    until pg_catalog.int8)
+RETURNS pg_catalog.json
+LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'frontdesk_analytics_sentiment_json';
+
+COMMENT ON FUNCTION frontdesk.analytics_sentiment_json(pg_catalog.text[], pg_catalog.text, pg_catalog.int8, pg_catalog.int8) IS
+'GET analytics/sentiment: how many calls have a sentiment, and how many have which; percentage is a whole number, rounded half up. Arguments as analytics_overview_json().';
+
+CREATE FUNCTION frontdesk.stats_json(
+    agent_ids pg_catalog.text[])
+RETURNS pg_catalog.json
+LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'frontdesk_stats_json';
+
+COMMENT ON FUNCTION frontdesk.stats_json(pg_catalog.text[]) IS
+'GET stats: how many agents, active or not, how many calls they have, and the sum of their costs in cents. agent_ids: the agents that the caller may see; null means all.';
+
+CREATE FUNCTION frontdesk.overview_json(
+    agent_ids pg_catalog.text[])
+RETURNS pg_catalog.json
+LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'frontdesk_overview_json';
+
+COMMENT ON FUNCTION frontdesk.overview_json(pg_catalog.text[]) IS
+'GET overview: stats_json() and analytics_overview_json() of all time.';
+
 -- Nobody may run these until the schema's owner says so: the migrations, which run as that owner and
 -- not as the superuser that installs the extension, grant them role by role.
 DO $$
