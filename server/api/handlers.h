@@ -31,6 +31,16 @@ void key_add(struct app *app, const struct request *req, struct response *res);
 void key_remove(struct app *app, const struct request *req, struct response *res);
 void keys_list(struct app *app, const struct request *req, struct response *res);
 
+/* numbers.c */
+void agent_summary(struct app *app, const struct request *req, struct response *res);
+void analytics_agents(struct app *app, const struct request *req, struct response *res);
+void analytics_calls(struct app *app, const struct request *req, struct response *res);
+void analytics_overview(struct app *app, const struct request *req, struct response *res);
+void analytics_sentiment(struct app *app, const struct request *req, struct response *res);
+void overview(struct app *app, const struct request *req, struct response *res);
+void stats(struct app *app, const struct request *req, struct response *res);
+void summary(struct app *app, const struct request *req, struct response *res);
+
 /* openapi.c */
 void openapi(struct app *app, const struct request *req, struct response *res);
 

@@ -36,6 +36,30 @@ static const struct statement_text texts[STATEMENT_COUNT] = {
                                 "$5::int, $6::bigint)",
                                 6},
 
+    /* Numbers, likewise: one json value. */
+    [STATEMENT_AGENT_SUMMARY] = {"agent_summary",
+                                 "SELECT frontdesk.agent_summary_json($1, $2::text[], $3::bigint, "
+                                 "$4::bigint, $5, $6)",
+                                 6},
+    [STATEMENT_ANALYTICS_AGENTS] =
+        {"analytics_agents",
+         "SELECT frontdesk.analytics_agents_json($1::text[], $2::bigint, $3::bigint)", 3},
+    [STATEMENT_ANALYTICS_CALLS] =
+        {"analytics_calls",
+         "SELECT frontdesk.analytics_calls_json($1::text[], $2, $3::bigint, $4::bigint, $5)", 5},
+    [STATEMENT_ANALYTICS_OVERVIEW] =
+        {"analytics_overview",
+         "SELECT frontdesk.analytics_overview_json($1::text[], $2, $3::bigint, $4::bigint)", 4},
+    [STATEMENT_ANALYTICS_SENTIMENT] =
+        {"analytics_sentiment",
+         "SELECT frontdesk.analytics_sentiment_json($1::text[], $2, $3::bigint, $4::bigint)", 4},
+    [STATEMENT_OVERVIEW] = {"overview", "SELECT frontdesk.overview_json($1::text[])", 1},
+    [STATEMENT_STATS] = {"stats", "SELECT frontdesk.stats_json($1::text[])", 1},
+    [STATEMENT_SUMMARY] = {"summary",
+                           "SELECT frontdesk.summary_json($1::text[], $2::bigint, $3::bigint, "
+                           "$4, $5)",
+                           5},
+
     /* Agents, as administrators manage them. NULL, or no row: it is there already, or is not. */
     [STATEMENT_AGENT_ADD] =
         {"agent_add",
