@@ -17,7 +17,9 @@ async function asDocumented(line, env, cwd) {
 }
 
 const TARGETS = ['/api/dashboard/agents', '/api/dashboard/call-history?limit=100', '/api/dashboard/call-history?sortBy=cost&order=asc&limit=7&offset=3',
-  '/api/dashboard/call-history/agent_sample_front_desk?sortBy=duration'];
+  '/api/dashboard/call-history/agent_sample_front_desk?sortBy=duration', '/api/dashboard/agent-summary/agent_sample_front_desk?bucket=day&tz=America/St_Johns',
+  '/api/dashboard/summary?bucket=week', '/api/dashboard/analytics/overview', '/api/dashboard/analytics/agents', '/api/dashboard/analytics/calls?tz=Asia/Kolkata',
+  '/api/dashboard/analytics/sentiment', '/api/dashboard/overview'];
 const PERSON = { email: 'owner@example.com', password: 'a password that outlives the machine' };
 
 const login = (server) => request(server, 'POST', '/api/auth/login', { body: JSON.stringify(PERSON), headers: { 'Content-Type': 'application/json' } });
@@ -26,6 +28,8 @@ const me = (server, token) => request(server, 'GET', '/api/auth/me', { headers: 
 test('P21: dump, lose everything, restore: same answers, login works, events go on', async () => {
   const first = await startAll();
   await frontdesk(['trigger', 'call_analyzed', '--calls', '60', '--seed', '21', '--url', `http://127.0.0.1:${first.server.port}/api/webhooks/retell`], settings(first.cluster));
+  // Some of what is counted is folded, some is not.
+  await first.cluster.exec('SELECT frontdesk.fold_rollups()');
   const open = endedCall();
   assert.equal((await post(first.server, ended(open))).status, 204);
   const registered = await request(first.server, 'POST', '/api/auth/register', { body: JSON.stringify(PERSON), headers: { 'Content-Type': 'application/json' } });
@@ -50,6 +54,7 @@ test('P21: dump, lose everything, restore: same answers, login works, events go 
   const server = await startServer(cluster);
   assert.deepEqual(await Promise.all(TARGETS.map(async (target) => (await get(server, target)).text)), before);
   assert.equal(await cluster.exec("SELECT * FROM frontdesk.call_history('agent_sample_front_desk') ORDER BY call_id", 'ANALYST_DATABASE_URL'), statistics);
+  assert.deepEqual(await cluster.rows('SELECT * FROM frontdesk.verify_rollups()'), [], 'the statistics came along');
   assert.equal((await login(server)).status, 200, 'the password is the same');
   assert.equal((await me(server, token)).status, 200, 'a token outlives the restore');
   assert.equal((await get(server, TARGETS[0], { 'x-api-key': key })).status, 200, 'and so does a key');
@@ -60,5 +65,7 @@ test('P21: dump, lose everything, restore: same answers, login works, events go 
   assert.equal(call.call_successful, true, 'an event after the restore finds the call from before it');
   assert.equal(call.transcript, open.transcript);
   assert.equal(await cluster.value('SELECT count(*)::int FROM frontdesk.calls'), 61);
+  assert.deepEqual(await cluster.rows('SELECT * FROM frontdesk.verify_rollups()'), [], 'and goes on counting');
+  assert.equal((await get(server, '/api/dashboard/stats')).json.data.calls.total, 61);
   await server.stop();
 });
