@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "retell/retry.h"
 #include "retell/signature.h"
 
 #include <curl/curl.h>
@@ -18,7 +19,6 @@ enum {
     TIMEOUT_MS = 10000, /* Retell's own */
     CONNECT_TIMEOUT_MS = 3000,
     MAX_RETRIES = 3, /* Retell's own */
-    FIRST_PAUSE_MS = 500,
     MAX_PAUSE_MS = 8000,
     POLL_MS = 250, /* how long a stop may go unnoticed */
     PLAN_MEMORY = 16 * 1024 * 1024,
@@ -137,24 +137,6 @@ static void go_on(struct run *run, struct lane *lane)
     send_event(run, lane);
 }
 
-/* May it go better next time? A refusal of what was sent will not; no answer and 5xx may. */
-static bool may_pass(CURLcode result, long status)
-{
-    if (result != CURLE_OK)
-        return result != CURLE_PEER_FAILED_VERIFICATION && result != CURLE_SSL_CACERT_BADFILE;
-    return status >= 500 || status == 408 || status == 429;
-}
-
-static int64_t pause_before(const struct lane *lane)
-{
-    curl_off_t retry_after = 0;
-    int64_t pause = (int64_t)FIRST_PAUSE_MS << lane->retries;
-    if (curl_easy_getinfo(lane->easy, CURLINFO_RETRY_AFTER, &retry_after) == CURLE_OK &&
-        retry_after > 0)
-        pause = retry_after < MAX_PAUSE_MS / 1000 ? retry_after * 1000 : MAX_PAUSE_MS;
-    return pause;
-}
-
 static void note_failure(struct run *run, const struct lane *lane, CURLcode result, long status)
 {
     struct delivery_totals *totals = run->totals;
@@ -177,8 +159,9 @@ static void finish_try(struct run *run, struct lane *lane, CURLcode result)
     curl_easy_getinfo(lane->easy, CURLINFO_RESPONSE_CODE, &status);
     curl_multi_remove_handle(run->multi, lane->easy);
     bool accepted = result == CURLE_OK && status >= 200 && status < 300;
-    if (!accepted && may_pass(result, status) && lane->retries < MAX_RETRIES) {
-        lane->again_at = clock_mono_ms() + pause_before(lane);
+    if (!accepted && retry_may_pass(result, status) && lane->retries < MAX_RETRIES) {
+        int64_t pause = retry_pause_ms(lane->easy, lane->retries);
+        lane->again_at = clock_mono_ms() + (pause < MAX_PAUSE_MS ? pause : MAX_PAUSE_MS);
         lane->retries++;
         return;
     }

@@ -4,8 +4,10 @@
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/crypto.h"
+#include "base/progress.h"
 #include "retell/delivery.h"
 #include "retell/payload.h"
+#include "retell/url.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -15,8 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <unistd.h>
 
 enum {
     EXIT_USAGE = 2,
@@ -193,54 +193,19 @@ static int print_all(const struct command *c)
 
 /* ---- posting ---- */
 
-/* A line that redraws itself on a terminal; elsewhere one every few seconds. */
+static struct progress progress = {.command = "trigger", .unit = "calls"};
+
 static void show_progress(const struct delivery *d, const struct delivery_totals *t)
 {
-    enum { WIDTH = 40, REDRAW_MS = 100, LINE_MS = 10000 };
-    static int64_t shown;
-    bool terminal = isatty(STDERR_FILENO) == 1;
-    int64_t now = clock_mono_ms();
-    if (shown == 0 && !terminal)
-        shown = now;
-    uint64_t done = t->calls + t->silent;
-    bool last = terminal && done == d->calls;
-    if (!last && now - shown < (terminal ? REDRAW_MS : LINE_MS))
-        return;
-    shown = now;
-    if (!terminal) {
-        (void)fprintf(stderr, "trigger: %" PRIu64 " of %" PRIu64 " calls\n", done, d->calls);
-        return;
-    }
-    int filled = (int)(done * WIDTH / d->calls);
-    (void)fprintf(stderr, "\r[%.*s%*s] %" PRIu64 "/%" PRIu64 " calls", filled,
-                  "########################################", WIDTH - filled, "", done, d->calls);
-}
-
-static bool is_loopback(const char *host)
-{
-    return strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
-           (strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == strlen(host));
+    progress_show(&progress, t->calls + t->silent, d->calls, "");
 }
 
 /* Plain http would show callers' words to everybody on the way: loopback only. */
 static bool check_url(const char *url)
 {
-    char *scheme = NULL, *host = NULL;
-    const char *problem = NULL;
-    CURLU *parts = curl_url();
-    if (!parts || curl_url_set(parts, CURLUPART_URL, url, 0) != CURLUE_OK ||
-        curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
-        curl_url_get(parts, CURLUPART_HOST, &host, 0) != CURLUE_OK)
-        problem = "is not a URL";
-    else if (strcmp(scheme, "http") == 0 && !is_loopback(host))
-        problem = "needs https: plain http is for this machine only";
-    else if (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0)
-        problem = "needs http or https";
+    const char *problem = url_problem(url);
     if (problem)
         (void)fprintf(stderr, "trigger: the URL %s %s\n", url, problem);
-    curl_free(scheme);
-    curl_free(host);
-    curl_url_cleanup(parts);
     return problem == NULL;
 }
 
@@ -289,8 +254,7 @@ static bool find_url(struct config_source *source, struct buf *errors, struct bu
 
 static int report(const struct delivery *d, const struct delivery_totals *t, enum err err)
 {
-    if (isatty(STDERR_FILENO) == 1)
-        (void)fputs("\n", stderr);
+    progress_end(&progress);
     if (t->problem[0])
         (void)fprintf(stderr, "trigger: %s\n", t->problem);
     if (t->gave_up)
