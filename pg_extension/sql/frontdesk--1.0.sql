@@ -31,6 +31,32 @@ bodies: raw bytes of {"event": ..., "call": {...}}. sources: webhook, poll, repl
 One row an event, in the order given: ord from 1; outcome inserted (a new call), updated, unchanged (a duplicate, or nothing new), kept (no call to merge into) or dead (not understood: error says why, the journal has it). agent_id, call_id and event are empty when unknown; error is null unless dead.
 The result is the same whatever the order and number of deliveries, and one event''s fault never fails the others. Sessions that write the same call wait for each other: use READ COMMITTED and one batch a transaction. Costs about 0.1 ms an event in batches of 64; a duplicate a tenth of that.';
 
+-- Polling: what has a poller heard that is not known yet?
+
+CREATE FUNCTION frontdesk.preview(
+    bodies pg_catalog.bytea[],
+    sent_ms pg_catalog.int8)
+RETURNS TABLE (
+    ord pg_catalog.int4,
+    outcome pg_catalog.text,
+    agent_id pg_catalog.text,
+    call_id pg_catalog.text,
+    error pg_catalog.text)
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE ROWS 64
+AS 'MODULE_PATHNAME', 'frontdesk_preview';
+
+COMMENT ON FUNCTION frontdesk.preview(pg_catalog.bytea[], pg_catalog.int8) IS
+'What ingest() would make of each of these polls now, in its words and as if it came alone: outcome inserted, updated, unchanged, kept or dead; agent_id and call_id are empty when unknown, error is null unless dead.
+Nothing is written or locked. Unlike ingest() it takes a link whose query string alone differs for unchanged: Retell signs links anew in every answer. No rows for a null argument.';
+
+CREATE FUNCTION frontdesk.transcript_is_final(provenance pg_catalog.bytea)
+RETURNS pg_catalog.bool
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'frontdesk_transcript_is_final';
+
+COMMENT ON FUNCTION frontdesk.transcript_is_final(pg_catalog.bytea) IS
+'Was the transcript of the call with this provenance said after the call''s end? False when there is none, or only what was heard while it went on. Null for null; provenance that is not of its format is error XX001.';
+
 CREATE FUNCTION frontdesk.call_history(
     agent_id pg_catalog.text,
     sort_by pg_catalog.text DEFAULT 'date',

@@ -110,24 +110,28 @@ static SPIPlanPtr write_plan(void)
     return kept_plan(&slot, write_plan_text(), lengthof(types), types);
 }
 
-/* A lookup by key, one index scan a row; locked, so that nobody else merges into these calls. */
-static SPIPlanPtr read_plan(void)
+/*
+ * A lookup by key, one index scan a row; `lock`ed, nobody else merges into these calls meanwhile.
+ */
+static SPIPlanPtr read_plan(bool lock)
 {
-    static SPIPlanPtr slot;
+    static SPIPlanPtr slots[2];
     static const Oid types[] = {TEXTARRAYOID, TEXTARRAYOID};
     StringInfoData text;
 
-    if (slot)
-        return slot;
+    if (slots[lock])
+        return slots[lock];
     initStringInfo(&text);
     appendStringInfoString(&text, "SELECT found.*, k.row FROM ROWS FROM (pg_catalog.unnest($1),"
                                   " pg_catalog.unnest($2)) WITH ORDINALITY"
                                   " AS k (agent_id, call_id, row), LATERAL (SELECT ");
     for (int i = 0; i < COLUMN_COUNT; i++)
         appendStringInfo(&text, "%sc.%s", i > 0 ? ", " : "", column_name(i));
-    appendStringInfoString(&text, " FROM frontdesk.calls AS c WHERE c.agent_id" SQL_EQ "k.agent_id"
-                                  " AND c.call_id" SQL_EQ "k.call_id LIMIT 1 FOR UPDATE) AS found");
-    return kept_plan(&slot, text.data, lengthof(types), types);
+    appendStringInfo(&text,
+                     " FROM frontdesk.calls AS c WHERE c.agent_id" SQL_EQ "k.agent_id"
+                     " AND c.call_id" SQL_EQ "k.call_id LIMIT 1%s) AS found",
+                     lock ? " FOR UPDATE" : "");
+    return kept_plan(&slots[lock], text.data, lengthof(types), types);
 }
 
 static void take_row(struct call_row *row, const Datum *values)
@@ -140,7 +144,7 @@ static void take_row(struct call_row *row, const Datum *values)
     call_state_load(state, values[COLUMN_DETAILS], values[COLUMN_PROVENANCE]);
 }
 
-void call_store_read(struct call_row **rows, int count)
+void call_store_read(struct call_row **rows, int count, bool lock)
 {
     struct column agent_ids = column_make(count), call_ids = column_make(count);
 
@@ -151,7 +155,7 @@ void call_store_read(struct call_row **rows, int count)
         column_set_text(&call_ids, i, rows[i]->call_id);
     }
     Datum keys[] = {column_array(&agent_ids, TEXTOID), column_array(&call_ids, TEXTOID)};
-    run_plan(read_plan(), keys, NULL, false, SPI_OK_SELECT);
+    run_plan(read_plan(lock), keys, NULL, false, SPI_OK_SELECT);
     for (uint64 i = 0; i < SPI_processed; i++) {
         Datum values[COLUMN_COUNT + 1];
         bool nulls[COLUMN_COUNT + 1];

@@ -514,7 +514,7 @@ static void read_missing(struct call **calls, int count)
     if (n == 0)
         return;
     homes_lock(homes, n);
-    call_store_read(rows, n);
+    call_store_read(rows, n, true);
 }
 
 static void merge_calls(struct batch *batch)
@@ -534,7 +534,7 @@ static void merge_calls(struct batch *batch)
         calls[i]->row.call_id = calls[i]->home.call_id;
         rows[i] = &calls[i]->row;
     }
-    call_store_read(rows, n);
+    call_store_read(rows, n, true);
     read_missing(calls, n);
     for (int i = 0; i < n; i++) {
         CHECK_FOR_INTERRUPTS();

@@ -70,6 +70,34 @@ static void append_uint16(StringInfo out, int value)
     appendStringInfoChar(out, (char)value);
 }
 
+/* The parts of stored provenance; see merge.h. */
+struct provenance {
+    int fields, versions, details;
+    const unsigned char *list, *references;
+    size_t len;
+};
+
+static struct provenance read_provenance(Datum stored)
+{
+    const bytea *bytes = DatumGetByteaPP(stored);
+    const unsigned char *at = (const unsigned char *)VARDATA_ANY(bytes);
+    struct provenance found = {.len = VARSIZE_ANY_EXHDR(bytes), .list = at + HEADER_LENGTH};
+    bool sound = found.len >= HEADER_LENGTH && at[0] == FORMAT && at[1] <= CALL_FIELD_COUNT;
+
+    if (sound) {
+        found.fields = at[1];
+        found.versions = read_uint16(at + 2);
+        found.details = read_uint16(at + 4);
+        found.references = found.list + (size_t)found.versions * VERSION_LENGTH;
+    }
+    if (!sound || found.len != HEADER_LENGTH + (size_t)found.versions * VERSION_LENGTH +
+                                   (size_t)(found.fields + found.details) * REFERENCE_LENGTH)
+        ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("provenance is not of its format"),
+                        errdetail("It has %zu bytes for %d versions, %d fields and %d details.",
+                                  found.len, found.versions, found.fields, found.details)));
+    return found;
+}
+
 /* The version that the reference at `at` names; raises when there is none of that number. */
 static struct version referred(const unsigned char *at, const unsigned char *versions, int count)
 {
@@ -85,28 +113,29 @@ static struct version referred(const unsigned char *at, const unsigned char *ver
 
 void call_state_load(struct call_state *state, Datum details, Datum provenance)
 {
-    bytea *stored = DatumGetByteaPP(provenance);
-    const unsigned char *at = (const unsigned char *)VARDATA_ANY(stored);
-    size_t len = VARSIZE_ANY_EXHDR(stored);
-    bool sound = len >= HEADER_LENGTH && at[0] == FORMAT && at[1] <= CALL_FIELD_COUNT;
-    int fields = sound ? at[1] : 0;
-    int versions = sound ? read_uint16(at + 2) : 0;
+    const struct provenance stored = read_provenance(provenance);
+    const unsigned char *at = stored.references;
 
     state->details_changed = false;
     state->details = list_details(DatumGetJsonbP(details), &state->detail_count);
-    if (!sound || read_uint16(at + 4) != state->detail_count ||
-        len != HEADER_LENGTH + (size_t)versions * VERSION_LENGTH +
-                   (size_t)(fields + state->detail_count) * REFERENCE_LENGTH)
-        ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("provenance does not fit its call"),
-                        errdetail("It has %zu bytes for %d versions, %d fields and %d details.",
-                                  len, versions, fields, state->detail_count)));
-
-    const unsigned char *list = at + HEADER_LENGTH;
-    at = list + (size_t)versions * VERSION_LENGTH;
-    for (int i = 0; i < fields; i++, at += REFERENCE_LENGTH)
-        state->versions[i] = referred(at, list, versions);
+    if (stored.details != state->detail_count)
+        ereport(ERROR,
+                (errcode(ERRCODE_DATA_CORRUPTED), errmsg("provenance does not fit its call"),
+                 errdetail("It knows %d details of %d.", stored.details, state->detail_count)));
+    for (int i = 0; i < stored.fields; i++, at += REFERENCE_LENGTH)
+        state->versions[i] = referred(at, stored.list, stored.versions);
     for (int i = 0; i < state->detail_count; i++, at += REFERENCE_LENGTH)
-        state->details[i].version = referred(at, list, versions);
+        state->details[i].version = referred(at, stored.list, stored.versions);
+}
+
+int call_provenance_rank(Datum provenance, enum call_field_id field)
+{
+    const struct provenance stored = read_provenance(provenance);
+    struct version version = no_version;
+    if ((int)field < stored.fields)
+        version = referred(stored.references + (size_t)field * REFERENCE_LENGTH, stored.list,
+                           stored.versions);
+    return is_version(&version) ? version.bytes[0] & 0x0F : -1;
 }
 
 bool call_state_has(const struct call_state *state, enum call_field_id field)
@@ -130,6 +159,33 @@ static bool equal_values(enum call_field_kind kind, Datum a, Datum b)
     return false;
 }
 
+/*
+ * Do two texts differ in what follows a question mark alone? Links to recordings are signed anew in
+ * every answer of Retell's. Texts that are no links do not look like that.
+ */
+static bool same_link(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+    const char *a_end = memchr(a, '?', a_len), *b_end = memchr(b, '?', b_len);
+    size_t len = a_end ? (size_t)(a_end - a) : a_len;
+    if (a_len < 8 || strncmp(a, "https://", 8) != 0 || (!a_end && !b_end))
+        return false;
+    return len == (b_end ? (size_t)(b_end - b) : b_len) && memcmp(a, b, len) == 0;
+}
+
+static bool same_link_datums(Datum a, Datum b)
+{
+    const text *left = DatumGetTextPP(a), *right = DatumGetTextPP(b);
+    return same_link(VARDATA_ANY(left), VARSIZE_ANY_EXHDR(left), VARDATA_ANY(right),
+                     VARSIZE_ANY_EXHDR(right));
+}
+
+static bool same_link_values(const JsonbValue *a, const JsonbValue *b)
+{
+    return a->type == jbvString && b->type == jbvString &&
+           same_link(a->val.string.val, (size_t)a->val.string.len, b->val.string.val,
+                     (size_t)b->val.string.len);
+}
+
 static bool merge_fields(struct call_state *state, const struct observation *observation)
 {
     bool visible = false;
@@ -139,8 +195,11 @@ static bool merge_fields(struct call_state *state, const struct observation *obs
         struct version version = observation_version(observation, observation->classes[i]);
         if (compare_versions(&version, &state->versions[i]) <= 0)
             continue;
-        if (!is_version(&state->versions[i]) ||
+        bool known = is_version(&state->versions[i]);
+        if (!known ||
             !equal_values(call_fields[i].kind, state->values[i], observation->values[i])) {
+            state->news |= !known || i != FIELD_RECORDING_URL ||
+                           !same_link_datums(state->values[i], observation->values[i]);
             state->values[i] = observation->values[i];
             state->replaced[i] = visible = true;
         }
@@ -201,10 +260,11 @@ static bool merge_details(struct call_state *state, const struct observation *ob
             if (!wins)
                 merged[n] = *held;
             visible |= wins && !same;
+            state->news |= wins && !same && !same_link_values(&held->value, &merged[n].value);
             state->changed |= wins;
             state->details_changed |= wins && !same;
         } else {
-            visible = state->changed = state->details_changed = true;
+            visible = state->changed = state->details_changed = state->news = true;
         }
         n++;
     }
@@ -221,7 +281,7 @@ bool call_state_merge(struct call_state *state, const struct observation *observ
         state->first_sent_ms = observation->sent_ms;
         state->changed = true;
         if (!call_state_has(state, FIELD_START_TIMESTAMP))
-            fields = true; /* it is where the call stands in time */
+            fields = state->news = true; /* it is where the call stands in time */
     }
     return fields || details;
 }

@@ -36,6 +36,7 @@ struct call_state {
     int64 first_sent_ms;
     bool details_changed;
     bool changed; /* something must be written, be it a version only */
+    bool news;    /* a value changed, and not by a link's signature alone */
 };
 
 /* The state of a call of which nothing is known. */
@@ -58,6 +59,12 @@ extern bool call_state_merge(struct call_state *state, const struct observation 
 extern void call_state_resend(struct call_state *state, const struct observation *observation);
 
 extern bool call_state_has(const struct call_state *state, enum call_field_id field);
+
+/*
+ * How complete the event was that gave the field its value, by the stored provenance of its call:
+ * an enum rank; -1 when the field has no value. Provenance that cannot be right raises XX001.
+ */
+extern int call_provenance_rank(Datum provenance, enum call_field_id field);
 
 /*
  * What to store: details (jsonb; an empty object when they are as they were loaded) and provenance

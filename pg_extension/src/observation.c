@@ -32,9 +32,6 @@
 /* Members beside the fields: Retell sends some dozens. */
 #define DETAILS_MAX 4096
 
-/* How complete an event is. */
-enum rank { RANK_UNKNOWN, RANK_STARTED, RANK_PROGRESS, RANK_ENDED, RANK_ANALYZED };
-
 /* Classes of versions: of any value, and of call_status. */
 enum { CLASS_BLANK = 1, CLASS_VALUE = 2 };
 enum { STATUS_REGISTERED = 1, STATUS_ONGOING, STATUS_IMPLIED, STATUS_TERMINAL };
@@ -56,7 +53,7 @@ static const struct {
 /*
  * Members of the envelope and of the call that are not details: read elsewhere, or not to be kept.
  */
-static const char *const envelope_keys[] = {"event", "call", "data", "access_token"};
+static const char *const envelope_keys[] = {"event", "call", "data", "access_token", "polled_at"};
 static const char *const call_keys[] = {"call_id", "agent_id", "access_token", "call_analysis"};
 
 /* An object's members, found in one walk: a call is long, and asked for many of them. */

@@ -15,6 +15,9 @@
 
 #define DIGEST_LENGTH 32
 
+/* How complete an event is. */
+enum rank { RANK_UNKNOWN, RANK_STARTED, RANK_PROGRESS, RANK_ENDED, RANK_ANALYZED };
+
 /*
  * What decides between two values of one field: the greater version wins, byte by byte. So its
  * parts are the criteria in their order, and all zero, less than any, is "no value".
