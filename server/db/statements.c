@@ -194,6 +194,10 @@ static const struct statement_text texts[STATEMENT_COUNT] = {
     /* One row of numbers, in the order of api/metrics.c. */
     [STATEMENT_METRICS] = {"metrics",
                            "SELECT (SELECT count(*) FROM frontdesk.journal WHERE state = 'dead'),"
+                           " frontdesk.sync_found_by_poll(),"
+                           " (SELECT (extract(epoch FROM pg_catalog.clock_timestamp() - success_at)"
+                           " * 1000)::bigint FROM frontdesk.sync_state),"
+                           " (SELECT count(*) FROM frontdesk.sync_fetches WHERE state = 'due')",
                            " count(*), coalesce((extract(epoch FROM pg_catalog.clock_timestamp()"
                            " - min(written_at)) * 1000)::bigint, 0)"
                            " FROM frontdesk.call_rollup_delta",
@@ -232,6 +236,61 @@ static const struct statement_text texts[STATEMENT_COUNT] = {
     [STATEMENT_MIGRATIONS_UNLOCK] = {"migrations_unlock",
                                      "SELECT pg_catalog.pg_advisory_unlock(7382915054443652467)",
                                      0},
+
+    /* frontdesk replay. */
+    [STATEMENT_REPLAY_CALLS] = {"replay_calls",
+                                "SELECT last_agent, last_call, events, calls, changed FROM"
+                                " frontdesk.replay_calls($1::timestamptz, $2::timestamptz, $3, $4,"
+                                " $5::int)",
+                                5},
+    [STATEMENT_REPLAY_DEAD] = {"replay_dead",
+                               "SELECT last_digest, events, revived FROM"
+                               " frontdesk.replay_dead($1::timestamptz, $2::timestamptz,"
+                               " $3::bytea, $4::int)",
+                               4},
+    [STATEMENT_REPLAY_SIZE] = {"replay_size",
+                               "SELECT frontdesk.replay_size($1::timestamptz, $2::timestamptz,"
+                               " $3::boolean)",
+                               3},
+
+    /* Polling; sql/migrations' sync functions say what each does. */
+    [STATEMENT_SYNC_AGENTS] = {"sync_agents",
+                               "SELECT added, changed FROM frontdesk.sync_agents($1::text[], "
+                               "$2::text[])",
+                               2},
+    [STATEMENT_SYNC_BEGIN] = {"sync_begin",
+                              "SELECT wait_ms, started_to, ended_to, scan_due, unconnected,"
+                              " looked_at, agents_due FROM frontdesk.sync_begin($1, $2::boolean,"
+                              " $3::bigint, $4::bigint)",
+                              4},
+    [STATEMENT_SYNC_DUE] = {"sync_due",
+                            "SELECT agent_id, call_id FROM frontdesk.sync_fetches"
+                            " WHERE state = 'due' AND due_at <= pg_catalog.clock_timestamp()"
+                            " AND ($1 = '' OR agent_id = $1) ORDER BY started_at DESC"
+                            " LIMIT $2::bigint",
+                            2},
+    [STATEMENT_SYNC_END] = {"sync_end",
+                            "SELECT frontdesk.sync_end($1, $2, $3::boolean, $4::bigint, $5::bigint,"
+                            " $6::bigint, $7::bigint)",
+                            7},
+    [STATEMENT_SYNC_EXPECT] = {"sync_expect", "SELECT frontdesk.sync_expect($1::bigint)", 1},
+    [STATEMENT_SYNC_FETCH_FAILED] = {"sync_fetch_failed",
+                                     "SELECT frontdesk.sync_fetch_failed($1, $2, $3::boolean, $4)",
+                                     4},
+    [STATEMENT_SYNC_LOCK] = {"sync_lock", "SELECT frontdesk.sync_lock()", 0},
+    [STATEMENT_SYNC_STATUS] = {"sync_status", "SELECT frontdesk.sync_status_json()", 0},
+    [STATEMENT_SYNC_STORE] = {"sync_store",
+                              "SELECT added, changed, failed, problem FROM"
+                              " frontdesk.sync_store($1, $2::bytea[], $3::bigint, $4::boolean,"
+                              " $5::bigint, $6::bigint)",
+                              6},
+    [STATEMENT_SYNC_UNFINISHED] = {"sync_unfinished",
+                                   "SELECT call_id FROM frontdesk.sync_unfinished($1, $2::bigint,"
+                                   " $3::bigint, $4::bigint, $5::bigint, $6::int)",
+                                   6},
+    [STATEMENT_SYNC_UNLOCK] = {"sync_unlock", "SELECT frontdesk.sync_unlock()", 0},
+    [STATEMENT_SYNC_WATCH] = {"sync_watch", "SELECT frontdesk.sync_watch($1::bigint, $2::bigint)",
+                              2},
 
     /* Users. */
     [STATEMENT_USER] = {"user",

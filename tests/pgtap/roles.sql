@@ -1,7 +1,7 @@
 -- What the server's role and the analysts' role may do, and what they may not.
 BEGIN;
 \ir lib/setup.psql
-SELECT plan(29);
+SELECT plan(31);
 
 GRANT USAGE ON SCHEMA tap TO frontdesk_server, frontdesk_analyst;
 GRANT ALL ON ALL TABLES IN SCHEMA tap TO frontdesk_server, frontdesk_analyst;
@@ -31,8 +31,8 @@ SELECT is((SELECT array_agg(call_id) FROM frontdesk.call_history('r-agent')), AR
 SELECT isnt(frontdesk.call_json('r1', NULL)::text, NULL, 'the analyst asks for a call');
 SELECT throws_ok('SELECT * FROM frontdesk.journal', '42501', NULL, 'the analyst does not see the journal');
 SELECT throws_ok(pg_catalog.format('SELECT * FROM frontdesk.%I', hidden), '42501', NULL, 'the analyst does not see ' || hidden)
-FROM unnest(ARRAY['users', 'user_agents', 'api_keys', 'login_attempts']) AS hidden;
-SELECT is_empty($$SELECT p.proname FROM pg_proc AS p WHERE p.pronamespace = 'frontdesk'::regnamespace AND p.proname ~ '^(user|login|assignment)_'
+FROM unnest(ARRAY['users', 'user_agents', 'api_keys', 'login_attempts', 'sync_state', 'sync_fetches']) AS hidden;
+SELECT is_empty($$SELECT p.proname FROM pg_proc AS p WHERE p.pronamespace = 'frontdesk'::regnamespace AND p.proname ~ '^(user|login|assignment|sync)_'
                     AND has_function_privilege('frontdesk_analyst', p.oid, 'EXECUTE')$$, 'nor runs what changes them');
 SELECT throws_ok('INSERT INTO frontdesk.agents (agent_id, agent_name) VALUES (''x'', ''x'')', '42501', NULL, 'the analyst adds no agent');
 SELECT throws_ok('UPDATE frontdesk.calls SET cost = 0', '42501', NULL, 'the analyst changes no call');
