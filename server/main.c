@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/config.h"
 #include "db/migrate.h"
+#include "ingest/commands.h"
 #include "retell/trigger.h"
 
 #include <stdio.h>
@@ -88,6 +89,8 @@ static const struct command {
      "limit (requests, failures, none).\n"},
     {"user", user_main, true, "add, list, approve and disable users, set passwords", NULL},
     {"key", key_main, true, "create, list and revoke keys of programs", NULL},
+    {"replay", replay_main, true, "merge again what the journal has", NULL},
+    {"sync", sync_main, true, "ask Retell now for what is new", NULL},
     {"trigger", trigger_main, true, "make sample calls and post their signed webhooks", NULL},
     {"version", run_version, false, "print the version", "usage: frontdesk version\n"},
 };

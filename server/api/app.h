@@ -10,6 +10,7 @@
 #include "db/pool.h"
 #include "http/cors.h"
 #include "http/limiter.h"
+#include "ingest/poller.h"
 #include "ingest/writer.h"
 
 #include <stdint.h>
@@ -22,6 +23,7 @@ struct app {
     struct db_pool *jobs_pool;   /* probes and periodic work */
     struct metrics *metrics;
     struct writer *writer;
+    struct poller *poller;
     struct guard guard;
     struct passwords *passwords;
     struct cors cors;

@@ -62,6 +62,11 @@ void user_info(struct app *app, const struct request *req, struct response *res)
 void user_remove(struct app *app, const struct request *req, struct response *res);
 void users_list(struct app *app, const struct request *req, struct response *res);
 
+/* sync.c */
+void sync_agents_list(struct app *app, const struct request *req, struct response *res);
+void sync_calls(struct app *app, const struct request *req, struct response *res);
+void sync_status(struct app *app, const struct request *req, struct response *res);
+
 /* webhooks.c */
 /* Before the body is read: false, and the response filled, when its signature cannot be good. */
 bool webhook_admit(struct app *app, const struct request *req, struct response *res);

@@ -11,9 +11,8 @@ enum { SCRAPE_MS = 1000 };
 
 /* The columns of STATEMENT_METRICS, in its order; NULL is "no value". */
 static const enum metric of_database[] = {
-    METRIC_JOURNAL_DEAD,
-    METRIC_ROLLUP_DELTAS,
-    METRIC_ROLLUP_DELTA_AGE_SECONDS,
+    METRIC_JOURNAL_DEAD,           METRIC_CALLS_FOUND_BY_POLL, METRIC_POLL_AGE_SECONDS,
+    METRIC_POLL_PENDING_HYDRATION, METRIC_ROLLUP_DELTAS,       METRIC_ROLLUP_DELTA_AGE_SECONDS,
 };
 
 static void look_at_pools(struct app *app)

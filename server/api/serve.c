@@ -8,7 +8,9 @@
 #include "db/migrate.h"
 #include "http/listener.h"
 #include "ingest/jobs.h"
+#include "retell/url.h"
 
+#include <curl/curl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -153,6 +155,28 @@ static enum err token_keys(struct server *server, struct token_keys *keys)
     return err;
 }
 
+/* The thread that polls Retell: without an interval it waits to be asked. */
+static bool start_poller(struct server *server, struct buf *errors)
+{
+    const struct config *config = &server->config;
+    const struct poller_options options = {.database_url = config->database_url,
+                                           .base_url = config->retell_base_url,
+                                           .key = config->retell_api_key,
+                                           .log = server->log,
+                                           .interval_ms = config->poll_interval_seconds * 1000,
+                                           .window_ms = config->poll_window_hours * 3600000};
+    const char *problem = url_problem(config->retell_base_url);
+    if (problem) {
+        buf_printf(errors, "RETELL_BASE_URL: %s\n", problem);
+        return false;
+    }
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK &&
+        !poller_start(&options, &server->app.poller))
+        return true;
+    buf_puts(errors, "short of memory or threads\n");
+    return false;
+}
+
 /* Passwords, who is who, and the work around them. The pools must be there. */
 static bool start_auth(struct server *server, struct guard *guard, struct buf *errors)
 {
@@ -223,7 +247,7 @@ static bool build_app(struct server *server, struct buf *errors)
     }
     server->main_router = routes_main(&server->app);
     server->admin_router = routes_admin(&server->app);
-    return true;
+    return start_poller(server, errors);
 }
 
 static bool listen_on(struct server *server, const char *host, int64_t port, unsigned threads,
@@ -268,8 +292,11 @@ static bool start(struct server *server, struct buf *errors)
 /* In reverse order; what was not built is NULL. The admin port answers until the end. */
 static void stop(struct server *server)
 {
+    if (server->app.poller)
+        poller_cancel(server->app.poller); /* whoever waits for it would hold up the end */
     unsigned cut = listener_stop(server->main_listener, GRACE_MS);
     (void)listener_stop(server->admin_listener, 0);
+    poller_stop(server->app.poller);
     writer_free(server->app.writer);
     jobs_stop(server->jobs);
     keeper_stop(server->keeper);

@@ -44,12 +44,15 @@ struct config {
     int64_t log_format;            /* enum log_format */
     int64_t log_level;             /* enum log_level */
     const char *migration_database_url;
-    int64_t node_env; /* enum config_environment */
+    int64_t node_env;              /* enum config_environment */
+    int64_t poll_interval_seconds; /* 0: never */
+    int64_t poll_window_hours;
     int64_t port;
     int64_t rate_limit_max; /* 0: no limit */
     int64_t rate_limit_window_ms;
     int64_t registration; /* enum config_registration */
     const char *retell_api_key;
+    const char *retell_base_url;
     struct config_list retell_webhook_keys;
     int64_t run_migrations;
     const char *superadmin_email, *superadmin_name, *superadmin_password; /* NULL: none */

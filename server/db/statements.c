@@ -197,7 +197,7 @@ static const struct statement_text texts[STATEMENT_COUNT] = {
                            " frontdesk.sync_found_by_poll(),"
                            " (SELECT (extract(epoch FROM pg_catalog.clock_timestamp() - success_at)"
                            " * 1000)::bigint FROM frontdesk.sync_state),"
-                           " (SELECT count(*) FROM frontdesk.sync_fetches WHERE state = 'due')",
+                           " (SELECT count(*) FROM frontdesk.sync_fetches WHERE state = 'due'),"
                            " count(*), coalesce((extract(epoch FROM pg_catalog.clock_timestamp()"
                            " - min(written_at)) * 1000)::bigint, 0)"
                            " FROM frontdesk.call_rollup_delta",

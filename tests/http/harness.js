@@ -170,6 +170,7 @@ export const settings = (cluster, more = {}) => ({
   ...cluster?.urls,
   HOST: '127.0.0.1', RATE_LIMIT_MAX: '1000000', PORT: '0', ADMIN_PORT: '0', NODE_ENV: 'test', LOG_LEVEL: 'debug',
   API_AUTH_KEY: SERVICE_KEY, JWT_SECRET, RETELL_API_KEY: RETELL_KEY,
+  POLL_INTERVAL_SECONDS: '0', RETELL_BASE_URL: 'http://127.0.0.1:9', // the real one is never asked
   ...more,
 });
 
