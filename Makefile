@@ -27,7 +27,6 @@ HARDENED := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong \
             -fstack-clash-protection -fPIE -Wframe-larger-than=8192
 # The sanitizers' own red zones make frames larger, and _FORTIFY_SOURCE hides reads from ASan.
 SANITIZED := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-
 RACE_FREE := -O1 -fsanitize=thread -fno-omit-frame-pointer
 
 LANGUAGE  = -std=gnu11 -D_GNU_SOURCE -Iserver -Ipg_extension/src -isystem $(PG_INCLUDE) \
@@ -44,15 +43,14 @@ SOURCES    := $(sort $(wildcard server/*.c server/*/*.c)) pg_extension/src/json_
 # The extension's pure C that the server does not share: tested without a PostgreSQL.
 PURE       := $(patsubst %,pg_extension/src/%.c,bucket histogram stats_acc stats_codec stats_words)
 MIGRATIONS := $(sort $(wildcard sql/migrations/*.sql))
-# Those whose threads are watched by ThreadSanitizer too; what each is made of stands at its rule.
-RACE_TESTS := test_limiter
+# Those whose threads are watched by ThreadSanitizer too.
+RACE_TESTS := test_body_clock test_limiter test_log test_writer
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
 
 OBJECTS := $(SOURCES:%.c=$B/obj/%.o) $B/obj/migrations.o $B/obj/openapi.o
-# What the tests link: all but the command line. An archive, so that a test that includes a .c file
-# to reach its statics gets its own copy of it rather than two.
-TESTED  := $(patsubst %.c,$B/asan/%.o,$(filter-out server/main.c,$(SOURCES)) $(PURE)) \
-           $B/asan/migrations.o $B/asan/openapi.o
+# What the tests link: all but the command line, built for each sanitizer. An archive, so that a test
+# that includes a .c file to reach its statics, or makes up what one of them does, gets no second copy.
+TESTED  := $(patsubst %.c,%.o,$(filter-out server/main.c,$(SOURCES)) $(PURE)) migrations.o openapi.o
 
 .PHONY: all server extension run demo stop install test test-lint test-unit test-pgtap test-http \
         bench bench-ingest lint clean help packages packages-test install-extension unit-programs
@@ -151,22 +149,30 @@ tests/http/node_modules/.package-lock.json: tests/http/package-lock.json
 $B/asan/%: $B/asan/tests/unit/%.o $B/asan/tested.a
 	$(CC) $(SANITIZED) -o $@ $^ $(LIBS) -lcmocka -Wl,--no-as-needed -lcrypt
 
-$B/asan/tested.a: $(TESTED)
+$B/tsan/%: $B/tsan/tests/unit/%.o $B/tsan/tested.a
+	$(CC) $(RACE_FREE) -o $@ $^ $(LIBS) -lcmocka
+
+$B/asan/tested.a: $(TESTED:%=$B/asan/%)
+$B/tsan/tested.a: $(TESTED:%=$B/tsan/%)
+$B/asan/tested.a $B/tsan/tested.a:
 	rm -f $@
 	$(AR) rcs $@ $^
-
-$B/tsan/test_limiter: server/http/limiter.c server/base/address.c server/base/crypto.c
-$B/tsan/%: tests/unit/%.c Makefile
-	@mkdir -p $(@D)
-	$(CC) $(LANGUAGE) $(RACE_FREE) -g $(WARNINGS) -o $@ $(filter %.c,$^) $(LIBS) -lcmocka
 
 $B/asan/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(LANGUAGE) $(SANITIZED) -g $(WARNINGS) -MMD -MP -c -o $@ $<
 
+$B/tsan/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(LANGUAGE) $(RACE_FREE) -g $(WARNINGS) -MMD -MP -c -o $@ $<
+
 $B/asan/migrations.o $B/asan/openapi.o: $B/asan/%.o: $B/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(LANGUAGE) $(SANITIZED) -g $(WARNINGS) -MMD -MP -c -o $@ $<
+
+$B/tsan/migrations.o $B/tsan/openapi.o: $B/tsan/%.o: $B/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(LANGUAGE) $(RACE_FREE) -g $(WARNINGS) -MMD -MP -c -o $@ $<
 
 # What tests/bench/ingest needs: a client, and a server that commits every event alone, on as many
 # connections as it likes. Only its writer differs, and what sizes the writer's pool.
@@ -224,4 +230,5 @@ clean:
 help:
 	@sed -n 's/^##  //p' $(MAKEFILE_LIST)
 
--include $(OBJECTS:.o=.d) $(BENCH:.o=.d) $(DIFFER:%=$B/bench/%.d) $(TESTED:.o=.d)
+-include $(OBJECTS:.o=.d) $(BENCH:.o=.d) $(DIFFER:%=$B/bench/%.d) \
+    $(foreach s,asan tsan,$(TESTED:%.o=$B/$s/%.d) $(UNIT_TESTS:%=$B/$s/tests/unit/%.d))
