@@ -183,6 +183,17 @@ static enum err write_batch(struct writer *writer, struct item **batch, size_t c
     return err;
 }
 
+/* Tells the first that waits to lead; if there is none, or it was told already, one leads less. */
+static void hand_on_lead(struct writer *writer)
+{
+    if (writer->head && !writer->head->leads) {
+        writer->head->leads = true;
+        pthread_cond_signal(&writer->head->changed);
+    } else {
+        writer->leaders--;
+    }
+}
+
 /* Leads one batch, then hands the lead on. Called and returns with the lock held. */
 static void lead(struct writer *writer)
 {
@@ -200,12 +211,7 @@ static void lead(struct writer *writer)
 
     for (size_t i = 0; i < count; i++)
         finish(batch[i], errs[i]);
-    if (writer->head && !writer->head->leads) {
-        writer->head->leads = true;
-        pthread_cond_signal(&writer->head->changed);
-    } else {
-        writer->leaders--;
-    }
+    hand_on_lead(writer);
 }
 
 /* Waits until `item` is DONE, leading when asked to. Called and returns with the lock held. */
@@ -224,6 +230,8 @@ static void await(struct writer *writer, struct item *item)
             finish(item, ERR_TIMEOUT);
         }
     }
+    if (item->leads) /* another leader was faster than the word of it */
+        hand_on_lead(writer);
 }
 
 enum err writer_store(struct writer *writer, const struct writer_event *event, int64_t deadline,
