@@ -151,7 +151,7 @@ LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'frontdesk_agents_json';
 
 COMMENT ON FUNCTION frontdesk.agents_json(pg_catalog.text[], pg_catalog.text, pg_catalog.text, pg_catalog.int4, pg_catalog.int8) IS
-'A page of agents, newest first, as {"agents": [...], "pagination": {...}}, each with _count.calls and last_call_at (ISO 8601; null without calls). agent_ids: the agents that the caller may see; null means all. status: ACTIVE, INACTIVE, or null for both; search: part of the name or id in any case, null for all. max_rows 1 to 100, null 20; skip_rows from 0, null 0. Never null. Counts the calls of the agents on the page by index.';
+'A page of agents, newest first, as {"agents": [...], "pagination": {...}}, each with _count.calls and last_call_at (ISO 8601; null without calls). agent_ids: the agents that the caller may see; null means all. status: ACTIVE, INACTIVE, or null for both; search: part of the name or id in any case, null for all. max_rows 1 to 100, null 20; skip_rows from 0, null 0. Never null. Reads a few rollups of each agent on the page.';
 
 CREATE FUNCTION frontdesk.agent_json(
     agent_id pg_catalog.text,

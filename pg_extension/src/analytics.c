@@ -28,22 +28,38 @@ PG_FUNCTION_INFO_V1(frontdesk_stats_json);
 /* The agents that an answer is about, and the statistics of their calls. */
 struct scope {
     struct summary_range range;
+    struct calendar days; /* where days are asked for */
     struct summary_agent *agents;
     size_t count;
     struct stats_acc stats;
 };
 
-/* False when one agent is asked for and not there. SPI must be connected. */
-static bool scope_read(struct scope *scope, NullableDatum agent_ids, NullableDatum agent_id,
-                       struct summary_range range)
+/* Reads which agents there are, and the statistics of their calls in the range. */
+static void scope_count(struct scope *scope, NullableDatum agent_ids, NullableDatum agent_id)
 {
-    scope->range = range;
     scope->agents = summary_agents(agent_ids, agent_id, &scope->count);
     stats_acc_init(&scope->stats);
     for (size_t i = 0; i < scope->count; i++) {
         CHECK_FOR_INTERRUPTS();
-        rollup_range(scope->agents[i].agent_id, range.since, range.until, &scope->stats);
+        rollup_range(scope->agents[i].agent_id, scope->range.since, scope->range.until,
+                     &scope->stats);
     }
+}
+
+/*
+ * Reads the arguments agent_ids, agent_id, since, until, and tz if there is one. False when one agent
+ * is asked for and not there. SPI must be connected.
+ */
+static bool scope_read(struct scope *scope, FunctionCallInfo fcinfo)
+{
+    NullableDatum agent_id = summary_json_argument(fcinfo, 1);
+    const char *zone = "UTC";
+
+    scope->range = summary_range_of_ms(fcinfo, 2);
+    if (PG_NARGS() > 4 && !PG_ARGISNULL(4))
+        zone = text_to_cstring(PG_GETARG_TEXT_PP(4));
+    scope->days = calendar_of("day", zone);
+    scope_count(scope, summary_json_argument(fcinfo, 0), agent_id);
     return agent_id.isnull || scope->count > 0;
 }
 
@@ -128,7 +144,7 @@ static void append_sentiments(StringInfo out, const struct scope *scope)
 
 struct days {
     StringInfo out;
-    struct calendar calendar;
+    const struct calendar *calendar;
 };
 
 static void append_day(void *context, const struct summary_bucket *bucket)
@@ -137,7 +153,7 @@ static void append_day(void *context, const struct summary_bucket *bucket)
     StringInfo out = days->out;
     int year, month, day;
 
-    calendar_date(&days->calendar, bucket->range.since, &year, &month, &day);
+    calendar_date(days->calendar, bucket->range.since, &year, &month, &day);
     if (out->data[out->len - 1] != '[')
         appendStringInfoCharMacro(out, ',');
     appendStringInfo(out, "{\"date\":\"%04d-%02d-%02d\"", year, month, day);
@@ -153,46 +169,43 @@ static void append_day(void *context, const struct summary_bucket *bucket)
  * The days of the range. One without a begin shows as many of the latest as there may be, so that a
  * single call with an absurd date takes nobody's chart away.
  */
-static void append_days(struct days *days, const struct scope *scope)
+static void append_days(StringInfo out, const struct scope *scope)
 {
     const int64 longest = (int64)(SUMMARY_BUCKETS_MAX - 2) * SECS_PER_DAY * 1000;
     struct summary_range range = scope->range, extent;
+    struct days days = {out, &scope->days};
 
-    if (range.since == SUMMARY_OPEN_SINCE) {
+    if (range.since == ROLLUP_FIRST) {
         if (!summary_extent(scope->agents, scope->count, range, &extent))
             return;
         range.since = Max(extent.since, extent.until - longest);
-        range.until = extent.until;
+        if (range.until == ROLLUP_END)
+            range.until = extent.until;
     }
-    summary_series(scope->agents, scope->count, range, &days->calendar, append_day, days);
+    summary_series(scope->agents, scope->count, range, &scope->days, append_day, &days);
 }
 
-static void append_calls(StringInfo out, const struct scope *scope, struct calendar calendar)
+static void append_calls(StringInfo out, const struct scope *scope)
 {
-    struct days days = {out, calendar};
-
     appendStringInfoString(out, "{\"summary\":{");
     append_totals(out, &scope->stats);
     appendStringInfoString(out, "},\"dailyStats\":[");
-    append_days(&days, scope);
+    append_days(out, scope);
     appendStringInfoString(out, "]}");
 }
 
 /* ---- the functions ---- */
 
-/* An answer about a scope, from the functions' common arguments: agent_ids, agent_id, since, until. */
 static Datum answer(FunctionCallInfo fcinfo,
                     void (*append)(StringInfo out, const struct scope *scope))
 {
-    struct summary_range range = summary_range_of_ms(fcinfo, 2);
     struct scope scope;
     StringInfoData out;
     bool found;
 
     json_begin(&out);
     connect_spi();
-    found = scope_read(&scope, summary_json_argument(fcinfo, 0), summary_json_argument(fcinfo, 1),
-                       range);
+    found = scope_read(&scope, fcinfo);
     if (found)
         append(&out, &scope);
     SPI_finish();
@@ -211,26 +224,9 @@ Datum frontdesk_analytics_sentiment_json(PG_FUNCTION_ARGS)
     return answer(fcinfo, append_sentiments);
 }
 
-/* agent_ids, agent_id, since, until, tz */
 Datum frontdesk_analytics_calls_json(PG_FUNCTION_ARGS)
 {
-    struct summary_range range = summary_range_of_ms(fcinfo, 2);
-    struct calendar calendar =
-        calendar_of("day", PG_ARGISNULL(4) ? "UTC" : text_to_cstring(PG_GETARG_TEXT_PP(4)));
-    struct scope scope;
-    StringInfoData out;
-    bool found;
-
-    json_begin(&out);
-    connect_spi();
-    found = scope_read(&scope, summary_json_argument(fcinfo, 0), summary_json_argument(fcinfo, 1),
-                       range);
-    if (found)
-        append_calls(&out, &scope, calendar);
-    SPI_finish();
-    if (!found)
-        PG_RETURN_NULL();
-    return json_end(&out);
+    return answer(fcinfo, append_calls);
 }
 
 struct agent_total {
@@ -286,13 +282,12 @@ Datum frontdesk_analytics_agents_json(PG_FUNCTION_ARGS)
 /* agent_ids */
 static Datum answer_of_all_time(FunctionCallInfo fcinfo, bool with_analytics)
 {
-    const struct summary_range always = {SUMMARY_OPEN_SINCE, SUMMARY_OPEN_UNTIL};
-    struct scope scope;
+    struct scope scope = {.range = {ROLLUP_FIRST, ROLLUP_END}};
     StringInfoData out;
 
     json_begin(&out);
     connect_spi();
-    (void)scope_read(&scope, summary_json_argument(fcinfo, 0), (NullableDatum){0, true}, always);
+    scope_count(&scope, summary_json_argument(fcinfo, 0), (NullableDatum){0, true});
     if (with_analytics)
         appendStringInfoString(&out, "{\"stats\":");
     append_stats(&out, &scope);

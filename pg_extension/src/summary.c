@@ -34,16 +34,15 @@ static struct summary_range checked_range(int64 since, int64 until)
 
 struct summary_range summary_range_of_ms(FunctionCallInfo fcinfo, int first)
 {
-    return checked_range(PG_ARGISNULL(first) ? SUMMARY_OPEN_SINCE : PG_GETARG_INT64(first),
-                         PG_ARGISNULL(first + 1) ? SUMMARY_OPEN_UNTIL : PG_GETARG_INT64(first + 1));
+    return checked_range(PG_ARGISNULL(first) ? ROLLUP_FIRST : PG_GETARG_INT64(first),
+                         PG_ARGISNULL(first + 1) ? ROLLUP_END : PG_GETARG_INT64(first + 1));
 }
 
 struct summary_range summary_range_of_times(FunctionCallInfo fcinfo, int first)
 {
     return checked_range(
-        PG_ARGISNULL(first) ? SUMMARY_OPEN_SINCE : epoch_ms_of_time(PG_GETARG_TIMESTAMPTZ(first)),
-        PG_ARGISNULL(first + 1) ? SUMMARY_OPEN_UNTIL
-                                : epoch_ms_of_time(PG_GETARG_TIMESTAMPTZ(first + 1)));
+        PG_ARGISNULL(first) ? ROLLUP_FIRST : epoch_ms_of_time(PG_GETARG_TIMESTAMPTZ(first)),
+        PG_ARGISNULL(first + 1) ? ROLLUP_END : epoch_ms_of_time(PG_GETARG_TIMESTAMPTZ(first + 1)));
 }
 
 /* ---- agents ---- */
@@ -217,12 +216,12 @@ void summary_series(const struct summary_agent *agents, size_t count, struct sum
     MemoryContext outer = CurrentMemoryContext, one;
     struct chunk *chunk = palloc(sizeof(*chunk));
 
-    if ((range.since == SUMMARY_OPEN_SINCE || range.until == SUMMARY_OPEN_UNTIL) &&
+    if ((range.since == ROLLUP_FIRST || range.until == ROLLUP_END) &&
         !summary_extent(agents, count, range, &extent))
         return;
-    if (range.since != SUMMARY_OPEN_SINCE)
+    if (range.since != ROLLUP_FIRST)
         extent.since = range.since;
-    if (range.until != SUMMARY_OPEN_UNTIL)
+    if (range.until != ROLLUP_END)
         extent.until = range.until;
     if (extent.since >= extent.until)
         return;

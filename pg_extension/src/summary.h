@@ -3,9 +3,9 @@
  * analysts get (summary.c) and the json that the API passes on (summary_json.c, analytics.c) are
  * both made from these.
  *
- * Ranges are ms since epoch, from `since` up to `until`; SUMMARY_OPEN_SINCE and SUMMARY_OPEN_UNTIL
- * stand for no bound. Everything is read under the snapshot of the calling query, so all numbers of
- * one answer are of one moment. SPI must be connected for what reads.
+ * Ranges are ms since epoch, from `since` up to `until`; ROLLUP_FIRST and ROLLUP_END mean no bound.
+ * Everything is read under the snapshot of the calling query, so all numbers of one answer are of one
+ * moment. SPI must be connected for what reads.
  */
 #ifndef FRONTDESK_SUMMARY_H
 #define FRONTDESK_SUMMARY_H
@@ -13,10 +13,7 @@
 #include "fmgr.h"
 
 #include "calendar.h"
-#include "stats_acc.h"
-
-#define SUMMARY_OPEN_SINCE PG_INT64_MIN
-#define SUMMARY_OPEN_UNTIL PG_INT64_MAX
+#include "rollup.h"
 
 /* Of a series there are no more buckets than these: 208 days of hours, 13 years of days. */
 #define SUMMARY_BUCKETS_MAX 5000

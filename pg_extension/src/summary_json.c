@@ -67,7 +67,7 @@ void summary_json_counts(StringInfo out, const struct stats_acc *stats,
 
 void summary_json_time(StringInfo out, int64 ms)
 {
-    if (ms == SUMMARY_OPEN_SINCE || ms == SUMMARY_OPEN_UNTIL)
+    if (ms == ROLLUP_FIRST || ms == ROLLUP_END)
         appendStringInfoString(out, "null");
     else
         json_append_time(out, epoch_time_of_ms(ms));
@@ -163,9 +163,9 @@ static void append_summary(StringInfo out, const struct summary *summary,
     for (int m = 0; m < STATS_MEASURES; m++)
         append_measure(out, summary, m);
     summary_json_name(out, "first_call_at");
-    summary_json_time(out, any ? summary->first_call : SUMMARY_OPEN_SINCE);
+    summary_json_time(out, any ? summary->first_call : ROLLUP_FIRST);
     summary_json_name(out, "last_call_at");
-    summary_json_time(out, any ? summary->last_call : SUMMARY_OPEN_SINCE);
+    summary_json_time(out, any ? summary->last_call : ROLLUP_FIRST);
 }
 
 /* ---- series ---- */
