@@ -139,6 +139,14 @@ class Cluster {
     return Object.values(row)[0];
   }
 
+  /**
+   * Changes with every statement that the server makes for a request: each moves the query_start of
+   * its connection. Those of its periodic jobs, on connections of their own, do not count.
+   */
+  asked() {
+    return this.exec("SELECT pid, query_start FROM pg_stat_activity WHERE application_name IN ('frontdesk-api', 'frontdesk-ingest') ORDER BY pid");
+  }
+
   journal(where = 'true') {
     return this.value(`SELECT count(*)::int FROM frontdesk.journal WHERE ${where}`);
   }
