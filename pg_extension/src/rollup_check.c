@@ -207,7 +207,7 @@ static void compare_range(struct verification *verification, enum bucket_grain g
     struct rollup_hours expected;
     int e = 0, r = first_row(rows, from);
 
-    rollup_hours_group(&verification->folded, from, to, grain, &expected);
+    rollup_hours_group(&verification->folded, from, to, grain, false, &expected);
     for (;;) {
         struct rollup_entry *wanted = e < expected.count ? &expected.list[e] : NULL;
         struct stored_row *found = r < rows->count ? &rows->list[r] : NULL;

@@ -143,7 +143,7 @@ static void fold_below(Datum agent_id, int64 bucket, enum bucket_grain grain,
     enum bucket_grain below = grain == BUCKET_MONTH ? BUCKET_DAY : BUCKET_HOUR;
     struct rollup_hours entries;
 
-    rollup_hours_group(hours, bucket, bucket_end(grain, bucket), below, &entries);
+    rollup_hours_group(hours, bucket, bucket_end(grain, bucket), below, true, &entries);
     for (int i = 0; i < entries.count; i++)
         fold_bucket(agent_id, &entries.list[i], below, hours);
 }
@@ -168,7 +168,7 @@ static int fold_agent(Datum agent_id, int64 max)
     struct rollup_hours hours, months;
     int count = take_deltas(agent_id, max, &hours);
 
-    rollup_hours_group(&hours, ROLLUP_FIRST, ROLLUP_END, BUCKET_MONTH, &months);
+    rollup_hours_group(&hours, ROLLUP_FIRST, ROLLUP_END, BUCKET_MONTH, true, &months);
     for (int i = 0; i < months.count; i++)
         fold_bucket(agent_id, &months.list[i], BUCKET_MONTH, &hours);
     return count;

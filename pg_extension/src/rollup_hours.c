@@ -18,9 +18,7 @@ SPIPlanPtr rollup_plan(SPIPlanPtr *slot, const char *text, int nargs, const Oid 
 {
     Oid filled[MAX_TYPES];
 
-    if (*slot)
-        return *slot;
-    for (int i = 0; i < nargs; i++)
+    for (int i = 0; i < nargs && !*slot; i++)
         filled[i] = OidIsValid(types[i]) ? types[i] : call_stats_type();
     return kept_plan(slot, text, nargs, filled);
 }
@@ -45,15 +43,12 @@ static struct rollup_entry *new_entry(struct rollup_hours *hours)
     return &hours->list[hours->count++];
 }
 
-/* Appends what the accumulator has, unless it is nothing. */
 static void append_sum(struct rollup_hours *hours, int64 bucket, const struct stats_acc *acc)
 {
-    if (!stats_acc_is_empty(acc)) {
-        MemoryContext before = MemoryContextSwitchTo(hours->memory);
-        Datum stats = call_stats_value(acc);
-        MemoryContextSwitchTo(before);
-        *new_entry(hours) = (struct rollup_entry){bucket, stats_acc_total(acc), stats};
-    }
+    MemoryContext before = MemoryContextSwitchTo(hours->memory);
+    Datum stats = call_stats_value(acc);
+    MemoryContextSwitchTo(before);
+    *new_entry(hours) = (struct rollup_entry){bucket, stats_acc_total(acc), stats};
 }
 
 void rollup_hours_add(struct rollup_hours *hours, int64 bucket, Datum stats, int sign)
@@ -73,7 +68,7 @@ static int compare_entries(const void *a, const void *b)
 
 /* Sums up sorted entries by grain. */
 static void sum_up(const struct rollup_entry *entries, int count, enum bucket_grain grain,
-                   struct rollup_hours *sums)
+                   bool keep_empty, struct rollup_hours *sums)
 {
     MemoryContext scratch =
         AllocSetContextCreate(CurrentMemoryContext, "sums of hours", ALLOCSET_DEFAULT_SIZES);
@@ -85,7 +80,8 @@ static void sum_up(const struct rollup_entry *entries, int count, enum bucket_gr
         stats_acc_init(&acc);
         for (; i < count && bucket_start(grain, entries[i].bucket) == bucket; i++)
             call_stats_accumulate(&acc, entries[i].stats, 1);
-        append_sum(sums, bucket, &acc);
+        if (keep_empty || !stats_acc_is_empty(&acc))
+            append_sum(sums, bucket, &acc);
         MemoryContextReset(scratch);
     }
     MemoryContextSwitchTo(before);
@@ -98,7 +94,7 @@ void rollup_hours_close(struct rollup_hours *hours)
 
     if (hours->count > 1)
         qsort(hours->list, (size_t)hours->count, sizeof(*hours->list), compare_entries);
-    sum_up(hours->list, hours->count, BUCKET_HOUR, &sums);
+    sum_up(hours->list, hours->count, BUCKET_HOUR, false, &sums);
     if (hours->list)
         pfree(hours->list);
     *hours = sums;
@@ -120,13 +116,13 @@ static int first_from(const struct rollup_hours *hours, int64 at)
 }
 
 void rollup_hours_group(const struct rollup_hours *hours, int64 from, int64 to,
-                        enum bucket_grain grain, struct rollup_hours *groups)
+                        enum bucket_grain grain, bool keep_empty, struct rollup_hours *groups)
 {
     int first = first_from(hours, from);
     int end = to == ROLLUP_END ? hours->count : first_from(hours, to);
 
     rollup_hours_init(groups);
-    sum_up(hours->list + first, end - first, grain, groups);
+    sum_up(hours->list + first, end - first, grain, keep_empty, groups);
 }
 
 /* ---- what should be folded ---- */
@@ -254,7 +250,7 @@ static void write_grain(Datum agent_id, int64 bucket, enum bucket_grain grain,
     if (below != BUCKET_HOUR)
         remove_rows(agent_id, bucket, end, BUCKET_HOUR);
     remove_rows(agent_id, bucket, end, below);
-    rollup_hours_group(hours, bucket, end, below, written);
+    rollup_hours_group(hours, bucket, end, below, false, written);
     for (int i = 0; i < written->count; i++)
         write_row(agent_id, &written->list[i], below);
     mark_split(agent_id, bucket, grain);
@@ -267,7 +263,7 @@ void rollup_hours_write_agent(Datum agent_id, const struct rollup_hours *hours)
     remove_rows(agent_id, ROLLUP_FIRST, ROLLUP_END, BUCKET_HOUR);
     remove_rows(agent_id, ROLLUP_FIRST, ROLLUP_END, BUCKET_DAY);
     remove_rows(agent_id, ROLLUP_FIRST, ROLLUP_END, BUCKET_MONTH);
-    rollup_hours_group(hours, ROLLUP_FIRST, ROLLUP_END, BUCKET_MONTH, &months);
+    rollup_hours_group(hours, ROLLUP_FIRST, ROLLUP_END, BUCKET_MONTH, false, &months);
     for (int i = 0; i < months.count; i++) {
         write_row(agent_id, &months.list[i], BUCKET_MONTH);
         if (months.list[i].calls > ROLLUP_SPLIT)

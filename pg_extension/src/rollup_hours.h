@@ -30,9 +30,14 @@ extern void rollup_hours_add(struct rollup_hours *hours, int64 bucket, Datum sta
 /* Sorts what was added and sums up by bucket; empty sums go. */
 extern void rollup_hours_close(struct rollup_hours *hours);
 
-/* The entries from `from` to `to`, summed up by a coarser grain (or the same), closed. */
+/*
+ * The entries from `from` to `to`, summed up by a coarser grain (or the same), closed. `keep_empty`:
+ * also those of which nothing is left, as of a day when a call moved from one of its hours to
+ * another.
+ */
 extern void rollup_hours_group(const struct rollup_hours *hours, int64 from, int64 to,
-                               enum bucket_grain grain, struct rollup_hours *groups);
+                               enum bucket_grain grain, bool keep_empty,
+                               struct rollup_hours *groups);
 
 /*
  * What should be folded of the agent's calls in the range, by hour: its calls less its deltas, both

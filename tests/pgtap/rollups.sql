@@ -2,7 +2,7 @@
 -- not. Concurrent sessions are tests/stress/rollups'.
 BEGIN;
 \ir lib/setup.psql
-SELECT plan(82);
+SELECT plan(84);
 
 SELECT tap.forget_everything();
 
@@ -149,6 +149,12 @@ DELETE FROM calls WHERE agent_id = 'busy' AND call_id LIKE 'y%';
 SELECT fold_rollups() > 0 AS folded \gset
 SELECT pg_temp.right('new days of a busy month, and a busy day that lost its calls');
 SELECT is((SELECT array_agg(DISTINCT grain::text || split ORDER BY grain::text || split) FROM call_rollup WHERE agent_id = 'busy'), ARRAY['dfalse', 'dtrue', 'hfalse', 'mfalse', 'mtrue'], 'what is split stays so');
+UPDATE calls SET start_timestamp = start_timestamp + 3600000 WHERE agent_id = 'busy' AND call_id = 'x1';
+SELECT fold_rollups() > 0 AS folded \gset
+SELECT pg_temp.right('a call that moved from one hour of a busy day to another');
+UPDATE calls SET start_timestamp = start_timestamp + 10 * 86400000 WHERE agent_id = 'busy' AND call_id = 'x2';
+SELECT fold_rollups() > 0 AS folded \gset
+SELECT pg_temp.right('from one month to another');
 DELETE FROM calls WHERE agent_id = 'busy';
 SELECT fold_rollups() > 0 AS folded \gset
 SELECT is((SELECT count(*) FROM call_rollup WHERE agent_id = 'busy'), 0::bigint, 'all of it goes with the last call');
