@@ -52,8 +52,8 @@ OBJECTS := $(SOURCES:%.c=$B/obj/%.o) $B/obj/migrations.o $B/obj/openapi.o
 # that includes a .c file to reach its statics, or makes up what one of them does, gets no second copy.
 TESTED  := $(patsubst %.c,%.o,$(filter-out server/main.c,$(SOURCES)) $(PURE)) migrations.o openapi.o
 
-.PHONY: all server extension run demo stop install test test-lint test-unit test-pgtap test-http \
-        bench bench-ingest lint clean help packages packages-test install-extension unit-programs
+.PHONY: all server extension run demo stop install test test-lint test-unit test-pgtap test-stress \
+        test-http bench bench-ingest lint clean help packages packages-test install-extension unit-programs
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
@@ -124,6 +124,7 @@ test: packages-test
 	@$(MAKE) --no-print-directory test-lint
 	@$(MAKE) --no-print-directory test-unit
 	@$(MAKE) --no-print-directory test-pgtap
+	@$(MAKE) --no-print-directory test-stress
 	@$(MAKE) --no-print-directory test-http
 
 packages-test:
@@ -137,6 +138,10 @@ test-unit: unit-programs
 
 test-pgtap: server install-extension
 	@tests/pgtap/run
+
+# Seconds here; tests/stress/run 60 looks harder.
+test-stress: server install-extension
+	@tests/stress/run
 
 test-http: server install-extension tests/http/node_modules/.package-lock.json
 	@cd tests/http && npm test --silent

@@ -7,8 +7,8 @@
 
 enum { DAYS_OF_ERA = 146097, EPOCH_DAY = 719468 /* from 0000-03-01 to 1970-01-01 */ };
 
-static const int64_t hour_ms = 3600 * 1000;
-static const int64_t day_ms = 24 * 3600 * 1000;
+static const int64_t hour_ms = 3600000;
+static const int64_t day_ms = 86400000;
 
 static int64_t floor_divide(int64_t a, int64_t b)
 {

@@ -92,7 +92,7 @@ static struct group *find_group(struct groups *groups, Datum agent_id, int64 buc
     struct varlena *text = (struct varlena *)DatumGetPointer(agent_id);
     int len = (int)VARSIZE_ANY_EXHDR(text);
     uint32 hash = DatumGetUInt32(hash_any((const unsigned char *)VARDATA_ANY(text), len)) ^
-                  murmurhash32((uint32)(bucket / (3600 * 1000)));
+                  murmurhash32((uint32)(bucket >> 16));
     struct group *group;
     uint32 slot;
 

@@ -25,8 +25,9 @@ static void *keep(void *block)
     assert_non_null(block);
     if (block_count == block_room) {
         block_room = block_room ? block_room * 2 : 64;
-        blocks = realloc(blocks, block_room * sizeof *blocks);
-        assert_non_null(blocks);
+        void **more = realloc(blocks, block_room * sizeof *blocks);
+        assert_non_null(more);
+        blocks = more;
     }
     blocks[block_count++] = block;
     return block;
@@ -89,8 +90,7 @@ static struct stats_call random_call(void)
 {
     static const char *const statuses[] = {NULL, "registered", "ended", "error", "paused", ""};
     static const char *const sentiments[] = {NULL, "Positive", "Negative", "Neutral",
-                                             "Gl\xc3\xbc"
-                                             "cklich"};
+                                             "Gl\u00fccklich"};
     static const char *const reasons[] = {NULL, "user_hangup", "dial_busy", "bored",
                                           "user_hangups"};
     struct stats_call call = {word(statuses[rnd(6)]),
@@ -174,7 +174,7 @@ static void check_measure(const struct stats_acc *acc, const struct stats_call *
                           enum stats_measure_id measure)
 {
     static const double shares[] = {0, 0.01, 0.25, 0.5, 0.9, 0.95, 0.99, 1};
-    int64_t values[MANY], sum = 0;
+    int64_t values[MANY] = {0}, sum = 0;
     size_t n = 0;
     uint32_t lowest, highest;
 
@@ -456,7 +456,7 @@ static void every_beginning_and_every_flipped_bit_is_refused_or_another_value(vo
 static void random_bytes_do_no_harm(void **state)
 {
     (void)state;
-    uint8_t bytes[64];
+    uint8_t bytes[64] = {0};
 
     seed = 23;
     for (int round = 0; round < 200000; round++) {
