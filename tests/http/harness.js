@@ -5,7 +5,7 @@
 //   FRONTDESK_BIN      the binary (build/frontdesk of this checkout)
 //   FRONTDESK_CLUSTER  the script that makes clusters (sql/cluster of this checkout)
 import { spawn, spawnSync, execFile } from 'node:child_process';
-import { createHmac, webcrypto } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import fs from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
@@ -16,8 +16,7 @@ import { promisify } from 'node:util';
 import * as openapi from './openapi.js';
 import { symmetric as signatures } from 'retell-sdk/lib/webhook_auth';
 
-// Debian 12's Node.js 18 has it, but does not show it to the SDK.
-globalThis.crypto ??= webcrypto;
+import './webcrypto.js';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 export const BIN = path.resolve(process.env.FRONTDESK_BIN ?? path.join(here, '../../build/frontdesk'));

@@ -367,7 +367,7 @@ describe('the log', () => {
       assert.ok(audit.some((line) => line.action === action && line.by && line.outcome && line.remote === '127.0.0.1'), action);
     assert.ok(audit.some((line) => line.by === 'service key'));
     assert.ok(audit.some((line) => /^user [0-9a-f-]{36}$/.test(line.by)));
-    for (const secret of [PASSWORD, 'another password', root, root.split('.')[2], 'fd_A', '@example.com', SERVICE_KEY, '$argon2'])
+    for (const secret of [PASSWORD, 'another password', root, root.split('.')[2], `fd_${'A'.repeat(43)}`, '@example.com', SERVICE_KEY, '$argon2'])
       assert.ok(!server.output.includes(secret), secret);
   });
 });

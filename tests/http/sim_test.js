@@ -6,6 +6,7 @@ import Retell from 'retell-sdk';
 import { verify } from 'retell-sdk/lib/webhook_auth';
 import http from 'node:http';
 
+import './webcrypto.js';
 import { FakeRetell, KEY } from '../sim/retell.mjs';
 import { makeTraffic, randomOf, settle } from '../sim/traffic.mjs';
 import { WebhookSender } from '../sim/webhooks.mjs';
@@ -115,14 +116,17 @@ test("webhooks are signed as the SDK verifies, and tried again up to three times
   });
   await new Promise((resolve) => receiver.listen(0, '127.0.0.1', resolve));
   const sender = new WebhookSender({ urls: [`http://127.0.0.1:${receiver.address().port}/`], key: KEY, clock: fake.clock, retryMs: 5 });
-  const call = [...fake.calls.values()].find((c) => c.call_analysis);
-  sender.send('call_ended', call);
-  await sender.idle();
-  assert.equal(seen.length, 3);
-  for (const { body, signature } of seen) assert.ok(await verify(body, KEY, signature));
-  const event = JSON.parse(seen[0].body);
-  assert.equal(event.event, 'call_ended');
-  assert.equal(event.call.call_analysis, undefined, 'call_ended has no analysis');
-  sender.close();
-  receiver.close();
+  try {
+    const call = [...fake.calls.values()].find((c) => c.call_analysis);
+    sender.send('call_ended', call);
+    await sender.idle();
+    assert.equal(seen.length, 3);
+    for (const { body, signature } of seen) assert.ok(await verify(body, KEY, signature));
+    const event = JSON.parse(seen[0].body);
+    assert.equal(event.event, 'call_ended');
+    assert.equal(event.call.call_analysis, undefined, 'call_ended has no analysis');
+  } finally {
+    sender.close();
+    receiver.close();
+  }
 });
