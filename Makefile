@@ -41,7 +41,8 @@ LIBS     := -Wl,--as-needed -lcivetweb -lcjson -lcurl -ljwt -lpq -lsodium -lcryp
 # json_scan is pure C that the extension and the server share.
 SOURCES    := $(sort $(wildcard server/*.c server/*/*.c)) pg_extension/src/json_scan.c
 # The extension's pure C that the server does not share: tested without a PostgreSQL.
-PURE       := $(patsubst %,pg_extension/src/%.c,bucket histogram stats_acc stats_codec stats_words)
+PURE       := $(patsubst %,pg_extension/src/%.c,bucket cursor histogram stats_acc stats_codec \
+              stats_words)
 MIGRATIONS := $(sort $(wildcard sql/migrations/*.sql))
 # Those whose threads are watched by ThreadSanitizer too.
 RACE_TESTS := test_body_clock test_limiter test_log test_writer

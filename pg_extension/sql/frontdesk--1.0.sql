@@ -57,12 +57,76 @@ AS 'MODULE_PATHNAME', 'frontdesk_transcript_is_final';
 COMMENT ON FUNCTION frontdesk.transcript_is_final(pg_catalog.bytea) IS
 'Was the transcript of the call with this provenance said after the call''s end? False when there is none, or only what was heard while it went on. Null for null; provenance that is not of its format is error XX001.';
 
+-- Pages. Each function has a short form without filters, with the rights that the first migrations
+-- give, and a long one with everything; one C function serves both. The two forms of call_history()
+-- differ in the type of max_rows, without which a call with five arguments would fit both.
+
 CREATE FUNCTION frontdesk.call_history(
     agent_id pg_catalog.text,
     sort_by pg_catalog.text DEFAULT 'date',
     sort_order pg_catalog.text DEFAULT 'desc',
-    max_rows pg_catalog.int4 DEFAULT 20,
-    skip_rows pg_catalog.int8 DEFAULT 0)
+    max_rows pg_catalog.int8 DEFAULT 20,
+    skip_rows pg_catalog.int8 DEFAULT 0,
+    status pg_catalog.text[] DEFAULT NULL,
+    sentiment pg_catalog.text[] DEFAULT NULL,
+    successful pg_catalog.text[] DEFAULT NULL,
+    direction pg_catalog.text[] DEFAULT NULL,
+    call_type pg_catalog.text[] DEFAULT NULL,
+    reason pg_catalog.text[] DEFAULT NULL,
+    since pg_catalog.timestamptz DEFAULT NULL,
+    until pg_catalog.timestamptz DEFAULT NULL,
+    min_duration_ms pg_catalog.int8 DEFAULT NULL,
+    max_duration_ms pg_catalog.int8 DEFAULT NULL,
+    min_cost pg_catalog.numeric DEFAULT NULL,
+    max_cost pg_catalog.numeric DEFAULT NULL,
+    caller pg_catalog.text[] DEFAULT NULL,
+    q pg_catalog.text DEFAULT NULL)
+RETURNS TABLE (
+    id pg_catalog.uuid,
+    agent_id pg_catalog.text,
+    call_id pg_catalog.text,
+    caller_info pg_catalog.text,
+    start_timestamp pg_catalog.int8,
+    end_timestamp pg_catalog.int8,
+    duration_ms pg_catalog.int8,
+    duration_seconds pg_catalog.int8,
+    transcript pg_catalog.text,
+    call_status pg_catalog.text,
+    disconnection_reason pg_catalog.text,
+    cost pg_catalog.numeric,
+    call_summary pg_catalog.text,
+    user_sentiment pg_catalog.text,
+    call_successful pg_catalog.bool,
+    recording_url pg_catalog.text,
+    call_type pg_catalog.text,
+    direction pg_catalog.text,
+    from_number pg_catalog.text,
+    to_number pg_catalog.text,
+    created_at pg_catalog.timestamptz,
+    updated_at pg_catalog.timestamptz,
+    agent_version pg_catalog.int8,
+    in_voicemail pg_catalog.bool,
+    transfer_destination pg_catalog.text,
+    custom_analysis pg_catalog.jsonb,
+    metadata pg_catalog.jsonb,
+    transcript_object pg_catalog.json,
+    latency pg_catalog.jsonb,
+    details pg_catalog.jsonb)
+LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE ROWS 20
+AS 'MODULE_PATHNAME', 'frontdesk_call_history';
+
+COMMENT ON FUNCTION frontdesk.call_history(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.int8, pg_catalog.int8, pg_catalog.text[], pg_catalog.text[], pg_catalog.text[], pg_catalog.text[], pg_catalog.text[], pg_catalog.text[], pg_catalog.timestamptz, pg_catalog.timestamptz, pg_catalog.int8, pg_catalog.int8, pg_catalog.numeric, pg_catalog.numeric, pg_catalog.text[], pg_catalog.text) IS
+'Calls of one agent, one row a call. sort_by: date, duration or cost; sort_order: desc or asc. max_rows null: all; skip_rows null: 0. An unknown or null agent has no rows.
+Filters, all of which must hold; null is none. status, sentiment, direction, call_type, reason: any of the values listed. successful: any of true, false, unknown. since, until: start time, since <= t < until. min_duration_ms, max_duration_ms (ms), min_cost, max_cost (cents): inclusive; a call whose value is not known is in no range. caller: any of the numbers listed, or one that ends in * and stands for all that begin so. q: words in transcript and summary, as websearch_to_tsquery reads them, of calls that index_text() has seen.
+Timestamps and duration_ms are in ms, times since epoch; duration_seconds is rounded half up; cost is in cents; caller_info is the number of the human, null for web calls. What Retell has not said is null and sorts as the lowest; ties break by start time, then call_id, in the same direction.
+Cost: the rows of the page, however far in, without filters or with since and until; with others also the calls that are skipped, or looked through in vain.';
+
+CREATE FUNCTION frontdesk.call_history(
+    agent_id pg_catalog.text,
+    sort_by pg_catalog.text,
+    sort_order pg_catalog.text,
+    max_rows pg_catalog.int4,
+    skip_rows pg_catalog.int8)
 RETURNS TABLE (
     id pg_catalog.uuid,
     agent_id pg_catalog.text,
@@ -98,9 +162,40 @@ LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE ROWS 20
 AS 'MODULE_PATHNAME', 'frontdesk_call_history';
 
 COMMENT ON FUNCTION frontdesk.call_history(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.int4, pg_catalog.int8) IS
-'Calls of one agent, one row a call. sort_by: date, duration or cost; sort_order: desc or asc. max_rows null: all; skip_rows null: 0. An unknown or null agent has no rows.
-Timestamps and duration_ms are in ms, times since epoch; duration_seconds is rounded half up; cost is in cents; caller_info is the number of the human, null for web calls. What Retell has not said is null and sorts as the lowest; ties break by start time, then call_id, in the same direction.
-Reads an index up to skip_rows + max_rows, then the rows of the page.';
+'The short form of call_history(), without filters.';
+
+CREATE FUNCTION frontdesk.call_history_page(
+    agent_id pg_catalog.text,
+    agent_ids pg_catalog.text[],
+    sort_by pg_catalog.text DEFAULT NULL,
+    sort_order pg_catalog.text DEFAULT NULL,
+    max_rows pg_catalog.int4 DEFAULT NULL,
+    skip_rows pg_catalog.int8 DEFAULT NULL,
+    page_cursor pg_catalog.text DEFAULT NULL,
+    fields pg_catalog.text[] DEFAULT NULL,
+    status pg_catalog.text[] DEFAULT NULL,
+    sentiment pg_catalog.text[] DEFAULT NULL,
+    successful pg_catalog.text[] DEFAULT NULL,
+    direction pg_catalog.text[] DEFAULT NULL,
+    call_type pg_catalog.text[] DEFAULT NULL,
+    reason pg_catalog.text[] DEFAULT NULL,
+    since_ms pg_catalog.int8 DEFAULT NULL,
+    until_ms pg_catalog.int8 DEFAULT NULL,
+    min_duration_ms pg_catalog.int8 DEFAULT NULL,
+    max_duration_ms pg_catalog.int8 DEFAULT NULL,
+    min_cost pg_catalog.numeric DEFAULT NULL,
+    max_cost pg_catalog.numeric DEFAULT NULL,
+    caller pg_catalog.text[] DEFAULT NULL,
+    q pg_catalog.text DEFAULT NULL,
+    search pg_catalog.text DEFAULT NULL)
+RETURNS pg_catalog.json
+LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'frontdesk_call_history_json';
+
+COMMENT ON FUNCTION frontdesk.call_history_page(pg_catalog.text, pg_catalog.text[], pg_catalog.text, pg_catalog.text, pg_catalog.int4, pg_catalog.int8, pg_catalog.text, pg_catalog.text[], pg_catalog.text[], pg_catalog.text[], pg_catalog.text[], pg_catalog.text[], pg_catalog.text[], pg_catalog.text[], pg_catalog.int8, pg_catalog.int8, pg_catalog.int8, pg_catalog.int8, pg_catalog.numeric, pg_catalog.numeric, pg_catalog.text[], pg_catalog.text, pg_catalog.text) IS
+'A page of call_history() as {"calls": [...], "pagination": {"total", "limit", "offset", "hasMore", "nextCursor"}}. agent_ids: the agents that the caller may see; null means all. Null when the agent is unknown or not among them.
+sort_by and sort_order null: date, desc; max_rows 1 to 100, null 20; skip_rows from 0, null 0. page_cursor: nextCursor of the page before, of the same agent, sort, order and filters, instead of skip_rows (offset is null then); any other text is error 22023 with page_cursor''s column name cursor. fields: the members to show, null means all. Filters as call_history(), but since_ms and until_ms are in ms since epoch; search: words as for q, or a part of call_id or of the caller''s number.
+Units as call_history(); created_at and updated_at are ISO 8601, UTC, with milliseconds. total is exact in the snapshot of the query: from the rollups where they know the filters (none, time, status with successful with sentiment, or reason), else counted. Cost: that of call_history() and of the total.';
 
 CREATE FUNCTION frontdesk.call_history_json(
     agent_id pg_catalog.text,
@@ -114,8 +209,37 @@ LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'frontdesk_call_history_json';
 
 COMMENT ON FUNCTION frontdesk.call_history_json(pg_catalog.text, pg_catalog.text[], pg_catalog.text, pg_catalog.text, pg_catalog.int4, pg_catalog.int8) IS
-'A page of call_history() as {"calls": [...], "pagination": {"total", "limit", "offset", "hasMore"}}. agent_ids: the agents that the caller may see; null means all. Null when the agent is unknown or not among them.
-sort_by and sort_order null: date, desc; max_rows 1 to 100, null 20; skip_rows from 0, null 0. Units as call_history(); created_at and updated_at are ISO 8601, UTC, with milliseconds. total is exact: an index-only count of the agent''s calls.';
+'The short form of call_history_page(), without filters, fields and cursor.';
+
+CREATE FUNCTION frontdesk.calls_page(
+    agent_ids pg_catalog.text[],
+    sort_by pg_catalog.text DEFAULT NULL,
+    sort_order pg_catalog.text DEFAULT NULL,
+    max_rows pg_catalog.int4 DEFAULT NULL,
+    skip_rows pg_catalog.int8 DEFAULT NULL,
+    page_cursor pg_catalog.text DEFAULT NULL,
+    fields pg_catalog.text[] DEFAULT NULL,
+    status pg_catalog.text[] DEFAULT NULL,
+    sentiment pg_catalog.text[] DEFAULT NULL,
+    successful pg_catalog.text[] DEFAULT NULL,
+    direction pg_catalog.text[] DEFAULT NULL,
+    call_type pg_catalog.text[] DEFAULT NULL,
+    reason pg_catalog.text[] DEFAULT NULL,
+    since_ms pg_catalog.int8 DEFAULT NULL,
+    until_ms pg_catalog.int8 DEFAULT NULL,
+    min_duration_ms pg_catalog.int8 DEFAULT NULL,
+    max_duration_ms pg_catalog.int8 DEFAULT NULL,
+    min_cost pg_catalog.numeric DEFAULT NULL,
+    max_cost pg_catalog.numeric DEFAULT NULL,
+    caller pg_catalog.text[] DEFAULT NULL,
+    q pg_catalog.text DEFAULT NULL,
+    search pg_catalog.text DEFAULT NULL)
+RETURNS pg_catalog.json
+LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'frontdesk_calls_json';
+
+COMMENT ON FUNCTION frontdesk.calls_page(pg_catalog.text[], pg_catalog.text, pg_catalog.text, pg_catalog.int4, pg_catalog.int8, pg_catalog.text, pg_catalog.text[], pg_catalog.text[], pg_catalog.text[], pg_catalog.text[], pg_catalog.text[], pg_catalog.text[], pg_catalog.text[], pg_catalog.int8, pg_catalog.int8, pg_catalog.int8, pg_catalog.int8, pg_catalog.numeric, pg_catalog.numeric, pg_catalog.text[], pg_catalog.text, pg_catalog.text) IS
+'As call_history_page(), over all agents in agent_ids (null means all agents). Never null. Cost: one index probe an agent more than a page of one agent.';
 
 CREATE FUNCTION frontdesk.calls_json(
     agent_ids pg_catalog.text[],
@@ -128,7 +252,55 @@ LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'frontdesk_calls_json';
 
 COMMENT ON FUNCTION frontdesk.calls_json(pg_catalog.text[], pg_catalog.text, pg_catalog.text, pg_catalog.int4, pg_catalog.int8) IS
-'As call_history_json(), over all agents in agent_ids (null means all agents). Never null. Reads up to skip_rows + max_rows index entries of each agent, then the rows of the page.';
+'The short form of calls_page(), without filters, fields and cursor.';
+
+-- The text index: words of transcripts and summaries, parts of identifiers. See src/call_text.c.
+
+CREATE FUNCTION frontdesk.call_parts(
+    call_id pg_catalog.text,
+    caller pg_catalog.text)
+RETURNS pg_catalog.tsvector
+LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'frontdesk_call_parts';
+
+COMMENT ON FUNCTION frontdesk.call_parts(pg_catalog.text, pg_catalog.text) IS
+'What call_text.parts holds of a call: for each of the first 1000 characters of its id and of the caller''s number that character and the two after it, in lower case. Nulls have none. Never null.';
+
+-- SECURITY DEFINER, as only trigger functions are: whoever changes calls queues them.
+CREATE FUNCTION frontdesk.queue_text()
+RETURNS pg_catalog.trigger
+LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'frontdesk_queue_text';
+
+COMMENT ON FUNCTION frontdesk.queue_text() IS
+'Trigger function, AFTER INSERT, UPDATE, DELETE or TRUNCATE ON calls FOR EACH STATEMENT, with transition tables: notes in call_text_queue which calls index_text() must look at; TRUNCATE empties the index. Leaves a statement alone that changes neither transcript, summary, numbers, direction nor key.';
+
+CREATE FUNCTION frontdesk.index_text(
+    max_rows pg_catalog.int4 DEFAULT 1000)
+RETURNS pg_catalog.int8
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'frontdesk_index_text';
+
+COMMENT ON FUNCTION frontdesk.index_text(pg_catalog.int4) IS
+'Takes at most max_rows entries from call_text_queue, brings those calls'' rows in call_text up to date, and says how many entries it took: 0 when the queue is empty, or when another session is at it. The server calls it about once a second. Words are made by the text search configuration that the setting frontdesk.text_search_config names (simple without it), from the first 100000 characters. Null max_rows gives null. Use READ COMMITTED. Costs about 0.5 ms an entry.';
+
+CREATE FUNCTION frontdesk.reindex_text(
+    agent_id pg_catalog.text DEFAULT NULL)
+RETURNS pg_catalog.int8
+LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'frontdesk_reindex_text';
+
+COMMENT ON FUNCTION frontdesk.reindex_text(pg_catalog.text) IS
+'Puts every call of an agent, or of all when null, into call_text_queue, for instance after frontdesk.text_search_config was changed; says how many. Until index_text() is through, words are found as they were.';
+
+CREATE FUNCTION frontdesk.text_lag(
+    OUT pending pg_catalog.int8,
+    OUT oldest pg_catalog.timestamptz)
+LANGUAGE c STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'frontdesk_text_lag';
+
+COMMENT ON FUNCTION frontdesk.text_lag() IS
+'How far the text index is behind: how many entries wait for index_text(), and since when the oldest does (null without any).';
 
 CREATE FUNCTION frontdesk.call_json(
     call_id pg_catalog.text,

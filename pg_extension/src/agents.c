@@ -126,9 +126,10 @@ static void append_agents(StringInfo out, const Datum *values, const char *nulls
              true, SPI_OK_SELECT);
     total = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &null);
     appendStringInfoString(out, "],");
-    json_append_pagination(out, DatumGetInt64(total), DatumGetInt64(values[3]),
-                           DatumGetInt64(values[4]), (int64)shown);
-    appendStringInfoChar(out, '}');
+    json_append_pagination(
+        out, DatumGetInt64(total), DatumGetInt64(values[3]), DatumGetInt64(values[4]),
+        shown > 0 && DatumGetInt64(total) - (int64)shown > DatumGetInt64(values[4]));
+    appendStringInfoString(out, "}}");
 }
 
 Datum frontdesk_agents_json(PG_FUNCTION_ARGS)

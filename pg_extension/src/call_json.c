@@ -3,6 +3,7 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 
 #include "call_json.h"
@@ -20,79 +21,45 @@ enum print {
     PRINT_UUID
 };
 
-/* The order is the API's; the list's columns come first. Function call_history() has the same. */
-enum column {
-    COLUMN_ID,
-    COLUMN_AGENT_ID,
-    COLUMN_CALL_ID,
-    COLUMN_CALLER_INFO,
-    COLUMN_START_TIMESTAMP,
-    COLUMN_END_TIMESTAMP,
-    COLUMN_DURATION_MS,
-    COLUMN_DURATION_SECONDS,
-    COLUMN_TRANSCRIPT,
-    COLUMN_CALL_STATUS,
-    COLUMN_DISCONNECTION_REASON,
-    COLUMN_COST,
-    COLUMN_CALL_SUMMARY,
-    COLUMN_USER_SENTIMENT,
-    COLUMN_CALL_SUCCESSFUL,
-    COLUMN_RECORDING_URL,
-    COLUMN_CALL_TYPE,
-    COLUMN_DIRECTION,
-    COLUMN_FROM_NUMBER,
-    COLUMN_TO_NUMBER,
-    COLUMN_CREATED_AT,
-    COLUMN_UPDATED_AT,
-    COLUMN_AGENT_VERSION,
-    COLUMN_IN_VOICEMAIL,
-    COLUMN_TRANSFER_DESTINATION,
-    COLUMN_CUSTOM_ANALYSIS,
-    COLUMN_METADATA,
-    COLUMN_TRANSCRIPT_OBJECT,
-    COLUMN_LATENCY,
-    COLUMN_DETAILS,
-    COLUMN_COUNT
-};
-
-StaticAssertDecl(COLUMN_COUNT == CALL_COLUMNS, "call_json.h must count the columns");
-StaticAssertDecl(COLUMN_UPDATED_AT + 1 == CALL_LIST_COLUMNS, "lists end with updated_at");
+#define NAMED(name) name, ",\"" name "\":", sizeof(",\"" name "\":") - 1
 
 static const struct {
     const char *name;
+    const char *label; /* before the value in an object */
+    int label_len;
     enum print print;
     bool computed; /* not a column of calls: see call_values() */
-} columns_of_call[COLUMN_COUNT] = {
-    [COLUMN_ID] = {"id", PRINT_UUID, false},
-    [COLUMN_AGENT_ID] = {"agent_id", PRINT_TEXT, false},
-    [COLUMN_CALL_ID] = {"call_id", PRINT_TEXT, false},
-    [COLUMN_CALLER_INFO] = {"caller_info", PRINT_TEXT, true},
-    [COLUMN_START_TIMESTAMP] = {"start_timestamp", PRINT_INTEGER, false},
-    [COLUMN_END_TIMESTAMP] = {"end_timestamp", PRINT_INTEGER, false},
-    [COLUMN_DURATION_MS] = {"duration_ms", PRINT_INTEGER, false},
-    [COLUMN_DURATION_SECONDS] = {"duration_seconds", PRINT_INTEGER, true},
-    [COLUMN_TRANSCRIPT] = {"transcript", PRINT_TEXT, false},
-    [COLUMN_CALL_STATUS] = {"call_status", PRINT_TEXT, false},
-    [COLUMN_DISCONNECTION_REASON] = {"disconnection_reason", PRINT_TEXT, false},
-    [COLUMN_COST] = {"cost", PRINT_NUMERIC, false},
-    [COLUMN_CALL_SUMMARY] = {"call_summary", PRINT_TEXT, false},
-    [COLUMN_USER_SENTIMENT] = {"user_sentiment", PRINT_TEXT, false},
-    [COLUMN_CALL_SUCCESSFUL] = {"call_successful", PRINT_BOOL, false},
-    [COLUMN_RECORDING_URL] = {"recording_url", PRINT_TEXT, false},
-    [COLUMN_CALL_TYPE] = {"call_type", PRINT_TEXT, false},
-    [COLUMN_DIRECTION] = {"direction", PRINT_TEXT, false},
-    [COLUMN_FROM_NUMBER] = {"from_number", PRINT_TEXT, false},
-    [COLUMN_TO_NUMBER] = {"to_number", PRINT_TEXT, false},
-    [COLUMN_CREATED_AT] = {"created_at", PRINT_TIME, false},
-    [COLUMN_UPDATED_AT] = {"updated_at", PRINT_TIME, false},
-    [COLUMN_AGENT_VERSION] = {"agent_version", PRINT_INTEGER, false},
-    [COLUMN_IN_VOICEMAIL] = {"in_voicemail", PRINT_BOOL, false},
-    [COLUMN_TRANSFER_DESTINATION] = {"transfer_destination", PRINT_TEXT, false},
-    [COLUMN_CUSTOM_ANALYSIS] = {"custom_analysis", PRINT_JSON, false},
-    [COLUMN_METADATA] = {"metadata", PRINT_JSON, false},
-    [COLUMN_TRANSCRIPT_OBJECT] = {"transcript_object", PRINT_JSON_TEXT, false},
-    [COLUMN_LATENCY] = {"latency", PRINT_JSON, false},
-    [COLUMN_DETAILS] = {"details", PRINT_JSON, false},
+} columns_of_call[CALL_COLUMNS] = {
+    [CALL_COLUMN_ID] = {NAMED("id"), PRINT_UUID, false},
+    [CALL_COLUMN_AGENT_ID] = {NAMED("agent_id"), PRINT_TEXT, false},
+    [CALL_COLUMN_CALL_ID] = {NAMED("call_id"), PRINT_TEXT, false},
+    [CALL_COLUMN_CALLER_INFO] = {NAMED("caller_info"), PRINT_TEXT, true},
+    [CALL_COLUMN_START_TIMESTAMP] = {NAMED("start_timestamp"), PRINT_INTEGER, false},
+    [CALL_COLUMN_END_TIMESTAMP] = {NAMED("end_timestamp"), PRINT_INTEGER, false},
+    [CALL_COLUMN_DURATION_MS] = {NAMED("duration_ms"), PRINT_INTEGER, false},
+    [CALL_COLUMN_DURATION_SECONDS] = {NAMED("duration_seconds"), PRINT_INTEGER, true},
+    [CALL_COLUMN_TRANSCRIPT] = {NAMED("transcript"), PRINT_TEXT, false},
+    [CALL_COLUMN_CALL_STATUS] = {NAMED("call_status"), PRINT_TEXT, false},
+    [CALL_COLUMN_DISCONNECTION_REASON] = {NAMED("disconnection_reason"), PRINT_TEXT, false},
+    [CALL_COLUMN_COST] = {NAMED("cost"), PRINT_NUMERIC, false},
+    [CALL_COLUMN_CALL_SUMMARY] = {NAMED("call_summary"), PRINT_TEXT, false},
+    [CALL_COLUMN_USER_SENTIMENT] = {NAMED("user_sentiment"), PRINT_TEXT, false},
+    [CALL_COLUMN_CALL_SUCCESSFUL] = {NAMED("call_successful"), PRINT_BOOL, false},
+    [CALL_COLUMN_RECORDING_URL] = {NAMED("recording_url"), PRINT_TEXT, false},
+    [CALL_COLUMN_CALL_TYPE] = {NAMED("call_type"), PRINT_TEXT, false},
+    [CALL_COLUMN_DIRECTION] = {NAMED("direction"), PRINT_TEXT, false},
+    [CALL_COLUMN_FROM_NUMBER] = {NAMED("from_number"), PRINT_TEXT, false},
+    [CALL_COLUMN_TO_NUMBER] = {NAMED("to_number"), PRINT_TEXT, false},
+    [CALL_COLUMN_CREATED_AT] = {NAMED("created_at"), PRINT_TIME, false},
+    [CALL_COLUMN_UPDATED_AT] = {NAMED("updated_at"), PRINT_TIME, false},
+    [CALL_COLUMN_AGENT_VERSION] = {NAMED("agent_version"), PRINT_INTEGER, false},
+    [CALL_COLUMN_IN_VOICEMAIL] = {NAMED("in_voicemail"), PRINT_BOOL, false},
+    [CALL_COLUMN_TRANSFER_DESTINATION] = {NAMED("transfer_destination"), PRINT_TEXT, false},
+    [CALL_COLUMN_CUSTOM_ANALYSIS] = {NAMED("custom_analysis"), PRINT_JSON, false},
+    [CALL_COLUMN_METADATA] = {NAMED("metadata"), PRINT_JSON, false},
+    [CALL_COLUMN_TRANSCRIPT_OBJECT] = {NAMED("transcript_object"), PRINT_JSON_TEXT, false},
+    [CALL_COLUMN_LATENCY] = {NAMED("latency"), PRINT_JSON, false},
+    [CALL_COLUMN_DETAILS] = {NAMED("details"), PRINT_JSON, false},
 };
 
 int call_select_count(int columns)
@@ -122,12 +89,12 @@ static bool text_is(Datum value, bool null, const char *wanted)
 /* The number at the human's end of the line: who called, or who was called. Web calls have none. */
 static void compute_caller(Datum *values, bool *nulls)
 {
-    bool known = !nulls[COLUMN_DIRECTION];
-    bool inbound = text_is(values[COLUMN_DIRECTION], !known, "inbound");
-    bool outbound = text_is(values[COLUMN_DIRECTION], !known, "outbound");
-    int number = inbound ? COLUMN_FROM_NUMBER : COLUMN_TO_NUMBER;
-    values[COLUMN_CALLER_INFO] = values[number];
-    nulls[COLUMN_CALLER_INFO] = nulls[number] || !(inbound || outbound);
+    bool known = !nulls[CALL_COLUMN_DIRECTION];
+    bool inbound = text_is(values[CALL_COLUMN_DIRECTION], !known, "inbound");
+    bool outbound = text_is(values[CALL_COLUMN_DIRECTION], !known, "outbound");
+    int number = inbound ? CALL_COLUMN_FROM_NUMBER : CALL_COLUMN_TO_NUMBER;
+    values[CALL_COLUMN_CALLER_INFO] = values[number];
+    nulls[CALL_COLUMN_CALLER_INFO] = nulls[number] || !(inbound || outbound);
 }
 
 void call_values(HeapTuple row, TupleDesc desc, int columns, Datum *values, bool *nulls)
@@ -145,11 +112,11 @@ void call_values(HeapTuple row, TupleDesc desc, int columns, Datum *values, bool
         nulls[i] = missing[next++];
     }
     compute_caller(values, nulls);
-    nulls[COLUMN_DURATION_SECONDS] = nulls[COLUMN_DURATION_MS];
-    values[COLUMN_DURATION_SECONDS] =
-        nulls[COLUMN_DURATION_MS]
+    nulls[CALL_COLUMN_DURATION_SECONDS] = nulls[CALL_COLUMN_DURATION_MS];
+    values[CALL_COLUMN_DURATION_SECONDS] =
+        nulls[CALL_COLUMN_DURATION_MS]
             ? (Datum)0
-            : Int64GetDatum((DatumGetInt64(values[COLUMN_DURATION_MS]) + 500) / 1000);
+            : Int64GetDatum((DatumGetInt64(values[CALL_COLUMN_DURATION_MS]) + 500) / 1000);
 }
 
 static void append_value(StringInfo out, enum print print, Datum value, bool null)
@@ -185,12 +152,36 @@ static void append_value(StringInfo out, enum print print, Datum value, bool nul
         json_append_integer(out, DatumGetInt64(value));
 }
 
-void call_append_members(StringInfo out, int columns, const Datum *values, const bool *nulls)
+void call_append_members(StringInfo out, int columns, uint64 fields, const Datum *values,
+                         const bool *nulls)
 {
     for (int i = 0; i < columns; i++) {
-        appendStringInfoString(out, i > 0 ? ",\"" : "\"");
-        appendStringInfoString(out, columns_of_call[i].name);
-        appendStringInfoString(out, "\":");
+        if (!(fields & CALL_FIELD(i)))
+            continue;
+        appendBinaryStringInfo(out, columns_of_call[i].label, columns_of_call[i].label_len);
         append_value(out, columns_of_call[i].print, values[i], nulls[i]);
     }
+}
+
+uint64 call_fields_named(Datum names)
+{
+    Datum *list;
+    bool *nulls;
+    int count;
+    uint64 fields = 0;
+
+    deconstruct_array(DatumGetArrayTypeP(names), TEXTOID, -1, false, TYPALIGN_INT, &list, &nulls,
+                      &count);
+    for (int i = 0; i < count; i++) {
+        const char *name = nulls[i] ? "" : TextDatumGetCString(list[i]);
+        int column = 0;
+        while (column < CALL_LIST_COLUMNS && strcmp(name, columns_of_call[column].name) != 0)
+            column++;
+        if (column == CALL_LIST_COLUMNS && strcmp(name, "agent") != 0)
+            ereport(ERROR,
+                    (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown field \"%s\"", name),
+                     errhint("Use the members of a call as lists show it.")));
+        fields |= column == CALL_LIST_COLUMNS ? CALL_FIELD_AGENT : CALL_FIELD(column);
+    }
+    return fields;
 }

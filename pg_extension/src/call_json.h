@@ -9,9 +9,41 @@
 #include "access/tupdesc.h"
 #include "lib/stringinfo.h"
 
-/* Columns of a call in lists; the others belong to a single call, and to call_history(). */
-#define CALL_LIST_COLUMNS 22
-#define CALL_COLUMNS 30
+/* The order is the API's; the list's columns come first. Function call_history() has the same. */
+enum call_column {
+    CALL_COLUMN_ID,
+    CALL_COLUMN_AGENT_ID,
+    CALL_COLUMN_CALL_ID,
+    CALL_COLUMN_CALLER_INFO,
+    CALL_COLUMN_START_TIMESTAMP,
+    CALL_COLUMN_END_TIMESTAMP,
+    CALL_COLUMN_DURATION_MS,
+    CALL_COLUMN_DURATION_SECONDS,
+    CALL_COLUMN_TRANSCRIPT,
+    CALL_COLUMN_CALL_STATUS,
+    CALL_COLUMN_DISCONNECTION_REASON,
+    CALL_COLUMN_COST,
+    CALL_COLUMN_CALL_SUMMARY,
+    CALL_COLUMN_USER_SENTIMENT,
+    CALL_COLUMN_CALL_SUCCESSFUL,
+    CALL_COLUMN_RECORDING_URL,
+    CALL_COLUMN_CALL_TYPE,
+    CALL_COLUMN_DIRECTION,
+    CALL_COLUMN_FROM_NUMBER,
+    CALL_COLUMN_TO_NUMBER,
+    CALL_COLUMN_CREATED_AT,
+    CALL_COLUMN_UPDATED_AT,
+    CALL_LIST_COLUMNS, /* the columns of a call in lists; the others belong to a single call */
+    CALL_COLUMN_AGENT_VERSION = CALL_LIST_COLUMNS,
+    CALL_COLUMN_IN_VOICEMAIL,
+    CALL_COLUMN_TRANSFER_DESTINATION,
+    CALL_COLUMN_CUSTOM_ANALYSIS,
+    CALL_COLUMN_METADATA,
+    CALL_COLUMN_TRANSCRIPT_OBJECT,
+    CALL_COLUMN_LATENCY,
+    CALL_COLUMN_DETAILS,
+    CALL_COLUMNS
+};
 
 /* The number of columns that call_select_list() names for so many columns of a call. */
 extern int call_select_count(int columns);
@@ -28,8 +60,16 @@ extern void call_select_list(StringInfo out, int columns);
  */
 extern void call_values(HeapTuple row, TupleDesc desc, int columns, Datum *values, bool *nulls);
 
-/* Appends the members of a call, without braces. */
-extern void call_append_members(StringInfo out, int columns, const Datum *values,
+/* A set of fields to show: one bit a column, and one for the agent as an object of its own. */
+#define CALL_FIELD(column) (UINT64CONST(1) << (column))
+#define CALL_FIELD_AGENT CALL_FIELD(CALL_COLUMNS)
+#define CALL_FIELDS_ALL PG_UINT64_MAX
+
+/* The fields of lists that a text[] names; 22023 if there is no such field. */
+extern uint64 call_fields_named(Datum names);
+
+/* Appends the members of a call that are among the fields, each after a comma. */
+extern void call_append_members(StringInfo out, int columns, uint64 fields, const Datum *values,
                                 const bool *nulls);
 
 #endif

@@ -4,7 +4,11 @@
  */
 #include "postgres.h"
 
-#include "common/int.h"
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+#include "port/pg_bitutils.h"
 #include "utils/builtins.h"
 #include "utils/datetime.h"
 #include "utils/jsonb.h"
@@ -26,62 +30,106 @@ Datum json_end(StringInfo out)
     return PointerGetDatum(out->data);
 }
 
-static bool needs_escape(unsigned char c)
+/* Bytes that are looked at, and copied, at a time. */
+#define STEP 16
+
+/* The longest that one byte of text can become: \u001f. */
+#define ESCAPE_MAX 6
+
+/*
+ * How each byte stands in a string: 0 as it is, 'u' as \u00XX, else as a backslash and that letter.
+ */
+static const unsigned char escapes[256] = {
+    'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'b',         't',           'n', 'u',
+    'f', 'r', 'u', 'u', 'u', 'u', 'u', 'u', 'u',         'u',           'u', 'u',
+    'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', ['"'] = '"', ['\\'] = '\\',
+};
+
+/* Copies STEP bytes, and says which of them, the first as the lowest bit, need an escape. */
+#ifdef __SSE2__
+static inline uint32 copy_step(char *to, const char *from)
 {
-    return c < 0x20 || c == '"' || c == '\\';
+    __m128i bytes = _mm_loadu_si128((const __m128i *)from);
+    __m128i controls = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1f)), bytes);
+    __m128i quotes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
+    __m128i slashes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
+
+    _mm_storeu_si128((__m128i *)to, bytes);
+    return (uint32)_mm_movemask_epi8(_mm_or_si128(controls, _mm_or_si128(quotes, slashes)));
+}
+#else
+static inline uint32 copy_step(char *to, const char *from)
+{
+    uint32 found = 0;
+
+    memcpy(to, from, STEP);
+    for (int i = 0; i < STEP; i++)
+        found |= (uint32)(escapes[(unsigned char)from[i]] != 0) << i;
+    return found;
+}
+#endif
+
+/* Writes the escape of a byte that needs one. */
+static inline char *put_escape(char *to, unsigned char byte)
+{
+    static const char hex[] = "0123456789abcdef";
+
+    *to++ = '\\';
+    *to++ = (char)escapes[byte];
+    if (escapes[byte] == 'u') {
+        *to++ = '0';
+        *to++ = '0';
+        *to++ = hex[byte >> 4];
+        *to++ = hex[byte & 15];
+    }
+    return to;
 }
 
 /*
- * Does any of the eight bytes need an escape? Exact for "none does"; it may also say yes where a
- * byte that does is followed by one that does not, and the caller looks at each byte then.
+ * Writes `len` bytes; returns where the text ends. There is room for ESCAPE_MAX bytes for each, and
+ * STEP more.
  */
-static bool word_needs_escape(uint64 word)
+static char *put_escaped(char *to, const char *from, size_t len)
 {
-    const uint64 ones = UINT64CONST(0x0101010101010101), tops = ones << 7;
-    uint64 quotes = word ^ (ones * '"'), slashes = word ^ (ones * '\\');
-    uint64 controls = (word - ones * 0x20) & ~word;
-    return ((controls | ((quotes - ones) & ~quotes) | ((slashes - ones) & ~slashes)) & tops) != 0;
-}
+    const char *end = from + len;
 
-/* The first byte from `at` on that needs an escape, or `end`. */
-static const char *find_escape(const char *at, const char *end)
-{
-    for (; end - at >= (ptrdiff_t)sizeof(uint64); at += sizeof(uint64)) {
-        uint64 word;
-        memcpy(&word, at, sizeof(word));
-        if (word_needs_escape(word))
-            break;
+    while (end - from >= STEP) {
+        uint32 found = copy_step(to, from);
+        if (found == 0) {
+            from += STEP;
+            to += STEP;
+        } else {
+            int plain = pg_rightmost_one_pos32(found);
+            to = put_escape(to + plain, (unsigned char)from[plain]);
+            from += plain + 1;
+        }
     }
-    while (at < end && !needs_escape((unsigned char)*at))
-        at++;
-    return at;
+    for (; from < end; from++) {
+        if (escapes[(unsigned char)*from])
+            to = put_escape(to, (unsigned char)*from);
+        else
+            *to++ = *from;
+    }
+    return to;
 }
 
-/* Room is made once for text without escapes, so that the usual case is one copy. */
+/* Long texts go in pieces, so that no more room is asked for than one piece may need. */
 void json_append_string(StringInfo out, const char *s, size_t len)
 {
-    static const char letters[] = "\"\\\n\r\t\b\f", names[] = "\"\\nrtbf";
-    const char *at = s, *end = s + len;
+    const size_t piece = 4096;
 
     enlargeStringInfo(out, (int)Min(len + 2, (size_t)PG_INT32_MAX));
     appendStringInfoCharMacro(out, '"');
-    while (at < end) {
-        const char *special = find_escape(at, end), *letter;
-        if (special > at)
-            appendBinaryStringInfo(out, at, (int)(special - at));
-        at = special;
-        if (at == end)
-            break;
-        letter = *at ? strchr(letters, *at) : NULL;
-        if (letter) {
-            appendStringInfoChar(out, '\\');
-            appendStringInfoChar(out, names[letter - letters]);
-        } else {
-            appendStringInfo(out, "\\u%04x", (unsigned char)*at);
-        }
-        at++;
+    while (len > 0) {
+        size_t part = Min(len, piece);
+        enlargeStringInfo(out, (int)(part * ESCAPE_MAX + STEP));
+        out->len = (int)(put_escaped(out->data + out->len, s, part) - out->data);
+        s += part;
+        len -= part;
     }
-    appendStringInfoChar(out, '"');
+    enlargeStringInfo(out, 1);
+    out->data[out->len++] = '"';
+    out->data[out->len] = '\0';
 }
 
 void json_append_integer(StringInfo out, int64 value)
@@ -96,21 +144,50 @@ void json_append_bool(StringInfo out, bool value)
     appendStringInfoString(out, value ? "true" : "false");
 }
 
+static void append_null(StringInfo out)
+{
+    appendBinaryStringInfo(out, "null", 4);
+}
+
+/* Writes the last `count` digits of a number that is not negative. */
+static char *put_digits(char *to, int number, int count)
+{
+    for (int i = count - 1; i >= 0; i--, number /= 10)
+        to[i] = (char)('0' + number % 10);
+    return to + count;
+}
+
 void json_append_time(StringInfo out, TimestampTz time)
 {
     int64 day = time / USECS_PER_DAY - (time % USECS_PER_DAY < 0);
     int left = (int)((time - day * USECS_PER_DAY) / 1000); /* ms of the day */
     int year, month, mday;
+    char text[sizeof("\"+999999-01-01T00:00:00.000Z\"")], *to = text;
 
+    if (TIMESTAMP_NOT_FINITE(time)) {
+        append_null(out);
+        return;
+    }
     j2date((int)day + POSTGRES_EPOCH_JDATE, &year, &month, &mday);
-    appendStringInfo(out, "\"%04d-%02d-%02dT%02d:%02d:%02d.%03dZ\"", year, month, mday,
-                     left / (SECS_PER_HOUR * 1000), left / (SECS_PER_MINUTE * 1000) % 60,
-                     left / 1000 % 60, left % 1000);
-}
-
-static void append_null(StringInfo out)
-{
-    appendBinaryStringInfo(out, "null", 4);
+    *to++ = '"';
+    if (year < 0 || year > 9999)
+        *to++ = year < 0 ? '-' : '+';
+    to = put_digits(to, abs(year), year < 0 || year > 9999 ? 6 : 4);
+    *to++ = '-';
+    to = put_digits(to, month, 2);
+    *to++ = '-';
+    to = put_digits(to, mday, 2);
+    *to++ = 'T';
+    to = put_digits(to, left / (SECS_PER_HOUR * 1000), 2);
+    *to++ = ':';
+    to = put_digits(to, left / (SECS_PER_MINUTE * 1000) % 60, 2);
+    *to++ = ':';
+    to = put_digits(to, left / 1000 % 60, 2);
+    *to++ = '.';
+    to = put_digits(to, left % 1000, 3);
+    *to++ = 'Z';
+    *to++ = '"';
+    appendBinaryStringInfo(out, text, (int)(to - text));
 }
 
 void json_append_text_datum(StringInfo out, Datum value, bool null)
@@ -181,18 +258,17 @@ void json_append_uuid_datum(StringInfo out, Datum value, bool null)
     appendBinaryStringInfo(out, text, (int)(to - text));
 }
 
-void json_append_pagination(StringInfo out, int64 total, int64 limit, int64 offset, int64 shown)
+void json_append_pagination(StringInfo out, int64 total, int64 limit, int64 offset, bool more)
 {
-    int64 end;
-    bool more = !pg_add_s64_overflow(offset, shown, &end) && shown > 0 && end < total;
-
     appendStringInfoString(out, "\"pagination\":{\"total\":");
     json_append_integer(out, total);
     appendStringInfoString(out, ",\"limit\":");
     json_append_integer(out, limit);
     appendStringInfoString(out, ",\"offset\":");
-    json_append_integer(out, offset);
+    if (offset < 0)
+        append_null(out);
+    else
+        json_append_integer(out, offset);
     appendStringInfoString(out, ",\"hasMore\":");
     json_append_bool(out, more);
-    appendStringInfoChar(out, '}');
 }

@@ -23,7 +23,10 @@ extern void json_append_string(StringInfo out, const char *s, size_t len);
 extern void json_append_integer(StringInfo out, int64 value);
 extern void json_append_bool(StringInfo out, bool value);
 
-/* ISO 8601, UTC, with milliseconds: "2024-01-01T00:00:00.000Z". */
+/*
+ * ISO 8601, UTC, with milliseconds: "2024-01-01T00:00:00.000Z". Years of more than four digits have
+ * six and a sign, as ECMAScript reads them; an infinite time is null.
+ */
 extern void json_append_time(StringInfo out, TimestampTz time);
 
 /* A value of the SQL type named; `null` gives null. */
@@ -33,8 +36,11 @@ extern void json_append_jsonb_datum(StringInfo out, Datum value, bool null);
 extern void json_append_json_datum(StringInfo out, Datum value, bool null);
 extern void json_append_uuid_datum(StringInfo out, Datum value, bool null);
 
-/* "pagination":{…}: how many things there are in all, and which of them were asked for. */
+/*
+ * "pagination":{…, its closing brace left to the caller: how many things there are in all, and which of them were asked for. A negative
+ * offset is not known, and null.
+ */
 extern void json_append_pagination(StringInfo out, int64 total, int64 limit, int64 offset,
-                                   int64 shown);
+                                   bool more);
 
 #endif

@@ -2,9 +2,10 @@
  * The order in kept_plan() matters: the slot is written only once SPI has the plan for good, so an
  * error in between leaves no pointer to freed memory behind.
  *
- * Plans are generic, made once and not for every set of parameters: the texts are written so that
- * only one way through them is sensible whoever is asked for, and planning a page takes three times
- * as long as cutting it. PostgreSQL still makes a new plan when the tables' statistics change.
+ * Plans are generic, made once and not for every set of parameters, unless kept_plan_as() is told
+ * otherwise: the texts are written so that only one way through them is sensible whoever is asked
+ * for, and planning a page takes three times as long as cutting it. PostgreSQL still makes a new
+ * plan when the tables' statistics change.
  */
 #include "postgres.h"
 
@@ -22,9 +23,14 @@ void connect_spi(void)
 
 SPIPlanPtr kept_plan(SPIPlanPtr *slot, const char *text, int nargs, const Oid *types)
 {
+    return kept_plan_as(slot, text, nargs, types, CURSOR_OPT_GENERIC_PLAN);
+}
+
+SPIPlanPtr kept_plan_as(SPIPlanPtr *slot, const char *text, int nargs, const Oid *types,
+                        int options)
+{
     if (*slot == NULL) {
-        SPIPlanPtr plan =
-            SPI_prepare_cursor(text, nargs, unconstify(Oid *, types), CURSOR_OPT_GENERIC_PLAN);
+        SPIPlanPtr plan = SPI_prepare_cursor(text, nargs, unconstify(Oid *, types), options);
         if (plan == NULL)
             elog(ERROR, "cannot prepare \"%s\": %s", text, SPI_result_code_string(SPI_result));
         if (SPI_keepplan(plan) != 0)

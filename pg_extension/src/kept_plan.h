@@ -25,6 +25,10 @@ extern void connect_spi(void);
  */
 extern SPIPlanPtr kept_plan(SPIPlanPtr *slot, const char *text, int nargs, const Oid *types);
 
+/* The same with options of SPI_prepare_cursor(), such as CURSOR_OPT_CUSTOM_PLAN. */
+extern SPIPlanPtr kept_plan_as(SPIPlanPtr *slot, const char *text, int nargs, const Oid *types,
+                               int options);
+
 /* Runs a plan; raises an error unless the result is `expected`, an SPI_OK_ code. */
 extern void run_plan(SPIPlanPtr plan, const Datum *values, const char *nulls, bool read_only,
                      int expected);

@@ -1,10 +1,10 @@
 /*
- * Pages of calls, as rows and as json, and the single call.
+ * Pages of calls, as rows and as json, and the single call: the functions that SQL sees, and the way
+ * from their arguments to a page.
  *
- * A page is cut in two steps. The index alone says which calls are on it, however far in; only then
- * are those rows read. So there is one plan for each sort, direction and scope, its ORDER BY
- * spelled out as the index has it: a CASE in it, or "$1 IS NULL OR", would lose the index. Nothing
- * that a caller said is ever part of a plan's text.
+ * A page is cut in three steps: whose calls (page_agents), how far in (page_walk narrows the cut to
+ * where the page lies, by what the rollups count), which rows (page_plan). Beyond its rows a page
+ * looks for one more, which says whether there is a next page.
  *
  * All functions are STABLE and read through SPI read-only: the page and its total come from one
  * snapshot, the calling query's.
@@ -12,43 +12,48 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "common/int.h"
 #include "executor/spi.h"
 #include "funcapi.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 
+#include "call_filter.h"
 #include "call_json.h"
 #include "compat.h"
 #include "json_build.h"
 #include "kept_plan.h"
 #include "page.h"
+#include "page_agents.h"
+#include "page_cursor.h"
+#include "page_plan.h"
+#include "page_walk.h"
 
-enum sort { SORT_DATE, SORT_DURATION, SORT_COST, SORT_COUNT };
-
-/* Whose calls: one agent's, those of the agents in a list, or all. */
-enum scope { SCOPE_AGENT, SCOPE_LIST, SCOPE_ALL, SCOPE_COUNT };
-
-/* What a list row shows beside the columns of the call. */
+/* What each row has beside the columns of the call, from 1: see page_plan_run(). */
+enum { EXTRA_STARTED_AT = 1 };
+/* What a single call has. */
 enum { EXTRA_AGENT_NAME = 1, EXTRA_AGENT_STATUS };
 
-struct page {
-    enum sort sort;
-    bool descending;
-    enum scope scope;
-    int columns; /* of each call */
-    Datum whose; /* text or text[]; not used when scope is SCOPE_ALL */
-    int64 rows;  /* -1: all */
-    int64 skip;
-};
+/* A page that begins no further in than this is come to by counting rows along the index. */
+#define NEAR_ROWS 200
 
-/* How the sorts are called and what leads their index. A missing value is less than any. */
-static const struct {
-    const char *name;
-    const char *key;
-} sorts[SORT_COUNT] = {
-    [SORT_DATE] = {"date", "k.started_at"},
-    [SORT_DURATION] = {"duration", "coalesce(k.duration_ms, (-1)::bigint)"},
-    [SORT_COST] = {"cost", "coalesce(k.cost, (-1)::numeric)"},
+#define TOTAL_UNKNOWN (-1)
+
+struct page {
+    struct page_cut cut;
+    struct call_filters filters;
+    struct page_agents agents;
+    NullableDatum whose; /* the agent or the agents asked for, as they were said */
+    uint64 fields;
+    int64 rows; /* -1: all */
+    int64 skip;
+    NullableDatum cursor;
+    struct page_place after; /* what the cursor says */
+
+    /* The answer: of the table's `found` rows the first `shown` are the page. */
+    SPITupleTable *table;
+    uint64 found, shown;
+    bool reversed; /* the rows lie the other way round */
+    int64 total;
 };
 
 PG_FUNCTION_INFO_V1(frontdesk_call_history);
@@ -76,247 +81,404 @@ int64 page_skip_argument(FunctionCallInfo fcinfo, int argument)
     return skip;
 }
 
-static enum sort sort_argument(FunctionCallInfo fcinfo, int argument)
+/* The argument as one of the names; null is the first. */
+static int choice_argument(FunctionCallInfo fcinfo, int argument, const char *what,
+                           const char *const *names, int count)
 {
     const char *name;
     if (PG_ARGISNULL(argument))
-        return SORT_DATE;
+        return 0;
     name = text_to_cstring(PG_GETARG_TEXT_PP(argument));
-    for (int i = 0; i < SORT_COUNT; i++)
-        if (strcmp(name, sorts[i].name) == 0)
+    for (int i = 0; i < count; i++)
+        if (strcmp(name, names[i]) == 0)
             return i;
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown sort \"%s\"", name),
-                    errhint("Use date, duration or cost.")));
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown %s \"%s\"", what, name),
+             errhint("Use %s%s%s%s%s.", names[0], count > 2 ? ", " : "", count > 2 ? names[1] : "",
+                     " or ", names[count - 1])));
 }
 
-static bool order_argument(FunctionCallInfo fcinfo, int argument)
+/* sort_by and sort_order, one after the other. */
+static void sort_arguments(struct page *page, FunctionCallInfo fcinfo, int first)
 {
-    const char *name;
-    if (PG_ARGISNULL(argument))
-        return true;
-    name = text_to_cstring(PG_GETARG_TEXT_PP(argument));
-    if (strcmp(name, "desc") == 0)
-        return true;
-    if (strcmp(name, "asc") == 0)
-        return false;
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown order \"%s\"", name),
-                    errhint("Use desc or asc.")));
+    static const char *const sorts[SORT_COUNT] = {"date", "duration", "cost"};
+    static const char *const orders[] = {"desc", "asc"};
+
+    page->cut.sort = choice_argument(fcinfo, first, "sort", sorts, lengthof(sorts));
+    page->cut.descending = choice_argument(fcinfo, first + 1, "order", orders, 2) == 0;
 }
 
-/* Plans. */
-
-/* How the keys `k` are ordered: see append_keys(). Ties of other sorts break by date. */
-static const char *order_of(const struct page *page)
+static NullableDatum argument(FunctionCallInfo fcinfo, int i)
 {
-    static const char *const orders[2][2] = {
-        {" ORDER BY k.sort_key ASC, k.started_at ASC, k.call_id ASC",
-         " ORDER BY k.sort_key DESC, k.started_at DESC, k.call_id DESC"},
-        {" ORDER BY k.sort_key ASC, k.call_id ASC", " ORDER BY k.sort_key DESC, k.call_id DESC"},
-    };
-    return orders[page->sort == SORT_DATE][page->descending];
+    NullableDatum value = {(Datum)0, true};
+    if (i < PG_NARGS() && !PG_ARGISNULL(i))
+        value = fcinfo->args[i];
+    return value;
 }
 
 /*
- * The keys of a page, with nothing in them that is not in the sort's index. Over several agents
- * each gives its own first rows from its own stretch of the index, and the page is cut from those:
- * as many keys are looked at as the page's end is deep, for each agent.
+ * What the json functions have in common, from `first` on: sort_by, sort_order, max_rows, skip_rows,
+ * and in their longer forms also cursor, fields and the filters.
  */
-static void append_keys(StringInfo out, const struct page *page)
+static void json_arguments(struct page *page, FunctionCallInfo fcinfo, int first)
 {
-    static const char keys[] = "(SELECT k.agent_id, k.call_id, k.started_at, %s AS sort_key"
-                               " FROM frontdesk.calls AS k WHERE k.agent_id" SQL_EQ "%s) AS k";
+    NullableDatum fields = argument(fcinfo, first + 5);
 
-    appendStringInfoString(out, "SELECT k.* FROM ");
-    if (page->scope == SCOPE_AGENT) {
-        appendStringInfo(out, keys, sorts[page->sort].key, "$1");
-    } else {
-        appendStringInfoString(out, "frontdesk.agents AS a CROSS JOIN LATERAL (SELECT k.* FROM ");
-        appendStringInfo(out, keys, sorts[page->sort].key, "a.agent_id");
-        appendStringInfo(out, "%s LIMIT $2" SQL_ADD "$3) AS k", order_of(page));
-        if (page->scope == SCOPE_LIST)
-            appendStringInfoString(out, " WHERE a.agent_id" SQL_EQ "ANY ($1)");
+    sort_arguments(page, fcinfo, first);
+    page->rows = page_rows_argument(fcinfo, first + 2);
+    page->skip = page_skip_argument(fcinfo, first + 3);
+    page->cursor = argument(fcinfo, first + 4);
+    if (!page->cursor.isnull && !argument(fcinfo, first + 3).isnull)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("a cursor and skip_rows cannot be given together"),
+                        err_generic_string(PG_DIAG_COLUMN_NAME, "cursor")));
+    page->fields = fields.isnull ? CALL_FIELDS_ALL : call_fields_named(fields.value);
+    call_filters_read(&page->filters, fcinfo, first + 6, CALL_FILTER_ARGUMENTS, true);
+    page->cut.filters = &page->filters;
+    page->cut.columns = CALL_LIST_COLUMNS;
+}
+
+/* Cutting. */
+
+/* Runs the cut, for so many rows after so many; what was found is in the page. */
+static void run_cut(struct page *page, enum page_form form, int64 rows, int64 skip)
+{
+    page->cut.form = form;
+    page->cut.rows = rows;
+    page->cut.skip = skip;
+    page_plan_run(&page->cut);
+    page->table = SPI_tuptable;
+    page->found = SPI_processed;
+}
+
+/* The rows that a page looks for: one more than it shows. */
+static int64 wanted_rows(const struct page *page)
+{
+    return page->rows < 0 || page->rows == PG_INT64_MAX ? -1 : page->rows + 1;
+}
+
+/*
+ * The rows of several agents that are near. First each agent says its own first few: that many of
+ * the best of these are a floor, below which nothing of the page can lie. Then the agents that have
+ * something above the floor, few, are merged down to it.
+ */
+static void cut_merged(struct page *page)
+{
+    const int64 need = page->skip + wanted_rows(page);
+    struct page_cut heads = page->cut;
+    bool *chosen = palloc0(page->agents.count * sizeof(bool));
+    struct page_place floor;
+
+    heads.form = PAGE_HEADS;
+    heads.each = Min(need, (2 * need + page->agents.count - 1) / page->agents.count);
+    heads.rows = need;
+    page_plan_run(&heads);
+    page->found = SPI_processed;
+    if (page->found == 0)
+        return;
+    for (uint64 i = 0; i < SPI_processed; i++) {
+        int agent = page_agents_find(&page->agents, result_value(i, 4));
+        if (agent >= 0)
+            chosen[agent] = true;
     }
-    appendStringInfo(out, "%s LIMIT $2 OFFSET $3", order_of(page));
+    page->cut.whose = page_agents_datum(&page->agents, chosen, &page->cut.one_agent);
+    if (page->found == (uint64)need) {
+        uint64 last = page->found - 1;
+        floor.key = page_key_of_datum(page->cut.sort, result_value(last, 1), false);
+        floor.started_at = DatumGetInt64(result_value(last, 2));
+        floor.call_id = result_value(last, 3);
+        page->cut.up_to = &floor;
+    }
+    page->cut.each = need;
+    run_cut(page, page->cut.one_agent ? PAGE_ROWS : PAGE_MERGED, wanted_rows(page), page->skip);
+    page->cut.up_to = NULL;
 }
 
-/*
- * The page's rows. OFFSET 0 keeps each row's look-up as it is, one probe of the primary key: the
- * planner does not know how few keys there are.
- */
-static char *page_plan_text(const struct page *page)
+/* The rows of a page that begins near, or after a cursor. */
+static void cut_near(struct page *page)
 {
-    StringInfoData text;
-
-    initStringInfo(&text);
-    appendStringInfoString(&text, "SELECT ");
-    call_select_list(&text, page->columns);
-    appendStringInfoString(&text, ", c.agent_name FROM (");
-    append_keys(&text, page);
-    appendStringInfoString(
-        &text,
-        ") AS k CROSS JOIN LATERAL (SELECT c.*, a.agent_name FROM frontdesk.calls AS c"
-        " LEFT JOIN frontdesk.agents AS a ON a.agent_id" SQL_EQ "c.agent_id"
-        " WHERE c.agent_id" SQL_EQ "k.agent_id AND c.call_id" SQL_EQ "k.call_id OFFSET 0) AS c");
-    appendStringInfoString(&text, order_of(page));
-    return text.data;
-}
-
-static SPIPlanPtr page_plan(const struct page *page)
-{
-    static SPIPlanPtr slots[SORT_COUNT][2][SCOPE_COUNT][2];
-    const Oid types[] = {page->scope == SCOPE_AGENT ? TEXTOID : TEXTARRAYOID, INT8OID, INT8OID};
-    SPIPlanPtr *slot =
-        &slots[page->sort][page->descending][page->scope][page->columns == CALL_LIST_COLUMNS];
-
-    return *slot ? *slot : kept_plan(slot, page_plan_text(page), lengthof(types), types);
-}
-
-/* Runs the page's plan: its rows are in SPI_tuptable. */
-static void run_page(const struct page *page)
-{
-    /* The plan adds the two: their sum must be a bigint too. No table is that long. */
-    int64 skip = Min(page->skip, PG_INT64_MAX - PG_INT32_MAX);
-    const Datum values[] = {page->whose, Int64GetDatum(page->rows), Int64GetDatum(skip)};
-    const char nulls[] = {page->scope == SCOPE_ALL ? 'n' : ' ', page->rows < 0 ? 'n' : ' ', ' '};
-    run_plan(page_plan(page), values, nulls, true, SPI_OK_SELECT);
-}
-
-/*
- * How many calls there are in the page's scope, of which the page shows so many. A page that is not
- * full ends where the calls do; else index entries are counted: the place for rollups.
- */
-static int64 count_calls(const struct page *page, int64 shown)
-{
-    static SPIPlanPtr slots[SCOPE_COUNT];
-    static const char *const texts[SCOPE_COUNT] = {
-        [SCOPE_AGENT] =
-            "SELECT pg_catalog.count(*) FROM frontdesk.calls WHERE agent_id" SQL_EQ "$1",
-        [SCOPE_LIST] = "SELECT pg_catalog.count(*) FROM frontdesk.calls"
-                       " WHERE agent_id" SQL_EQ "ANY ($1)",
-        [SCOPE_ALL] = "SELECT pg_catalog.count(*) FROM frontdesk.calls",
-    };
-    const Oid types[] = {page->scope == SCOPE_AGENT ? TEXTOID : TEXTARRAYOID};
-    const Datum values[] = {page->whose};
-    bool null;
-
-    if (shown < page->rows && (shown > 0 || page->skip == 0))
-        return page->skip + shown;
-    run_plan(kept_plan(&slots[page->scope], texts[page->scope],
-                       page->scope == SCOPE_ALL ? 0 : (int)lengthof(types), types),
-             values, NULL, true, SPI_OK_SELECT);
-    return DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &null));
+    if (page->cut.one_agent)
+        run_cut(page, page->skip > 0 ? PAGE_PICKED : PAGE_ROWS, wanted_rows(page), page->skip);
+    else if (page->rows < 0 || (page->filters.set & FILTERS_WITH_INDEX) != 0)
+        run_cut(page, PAGE_SORTED, wanted_rows(page), page->skip);
+    else
+        cut_merged(page);
 }
 
 /* A column after those of the call. */
-static void append_extra(StringInfo out, uint64 row, int columns, int extra)
+static Datum extra_value(const SPITupleTable *table, uint64 row, int columns, int extra, bool *null)
 {
-    bool null;
-    Datum value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc,
-                                call_select_count(columns) + extra, &null);
-    json_append_text_datum(out, value, null);
+    return SPI_getbinval(table->vals[row], table->tupdesc, call_select_count(columns) + extra,
+                         null);
 }
 
-/* Appends the call in that row of SPI_tuptable. */
-static void append_call(StringInfo out, uint64 row, int columns, bool with_status)
+/* The position of the call in that row of the table. */
+static void place_of_row(const struct page *page, uint64 row, struct page_place *place)
 {
+    const int columns = page->cut.columns;
+    const int of_key = page->cut.sort == SORT_COST ? CALL_COLUMN_COST : CALL_COLUMN_DURATION_MS;
     Datum values[CALL_COLUMNS];
-    bool nulls[CALL_COLUMNS];
+    bool nulls[CALL_COLUMNS], null;
 
-    call_values(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, columns, values, nulls);
-    appendStringInfoChar(out, '{');
-    call_append_members(out, columns, values, nulls);
-    appendStringInfoString(out, ",\"agent\":{\"agent_id\":");
-    json_append_text_datum(out, values[1], false);
-    appendStringInfoString(out, ",\"agent_name\":");
-    append_extra(out, row, columns, EXTRA_AGENT_NAME);
-    if (with_status) {
-        appendStringInfoString(out, ",\"status\":");
-        append_extra(out, row, columns, EXTRA_AGENT_STATUS);
-    }
-    appendStringInfoString(out, "}}");
+    call_values(page->table->vals[row], page->table->tupdesc, columns, values, nulls);
+    place->started_at =
+        DatumGetInt64(extra_value(page->table, row, columns, EXTRA_STARTED_AT, &null));
+    place->call_id = values[CALL_COLUMN_CALL_ID];
+    place->key = page->cut.sort == SORT_DATE
+                     ? place->started_at
+                     : page_key_of_datum(page->cut.sort, values[of_key], nulls[of_key]);
 }
 
-/* The page as {"calls":[…],"pagination":{…}}. SPI must be connected. */
-static void append_page(StringInfo out, const struct page *page)
+/*
+ * The rows of a page that lies far in, of a total that is known: from the nearer end, and with a
+ * stretch of index that holds the page. False if other rows came than the rollups have said: they
+ * are not what they should be, and nothing is known.
+ */
+static bool cut_far(struct page *page)
 {
-    uint64 shown;
+    const struct page_cut whole = page->cut;
+    struct page_bounds stretch;
+    struct page_place first;
+    int64 wanted = wanted_rows(page);
+    int64 expected = page->total > page->skip ? page->total - page->skip : 0;
 
-    run_page(page);
-    shown = SPI_processed;
-    appendStringInfoString(out, "{\"calls\":[");
-    for (uint64 i = 0; i < shown; i++) {
-        if (i > 0)
-            appendStringInfoChar(out, ',');
-        append_call(out, i, page->columns, false);
+    if (wanted >= 0 && expected > wanted)
+        expected = wanted;
+    if (expected == 0) {
+        page->found = 0;
+        return true;
     }
-    appendStringInfoString(out, "],");
-    json_append_pagination(out, count_calls(page, (int64)shown), page->rows, page->skip,
-                           (int64)shown);
+    page->cut.rows = expected;
+    page->cut.skip = page->skip;
+    if (page->skip > page->total / 2) {
+        page->cut.descending = !page->cut.descending;
+        page->cut.skip = page->total - page->skip - expected;
+    }
+    page_walk(&page->cut);
+    page->reversed = page->cut.descending != whole.descending;
+    run_cut(page, page->cut.one_agent ? PAGE_PICKED : PAGE_SORTED, expected, page->cut.skip);
+    stretch = page->cut.first;
+    page->cut = whole;
+    if (page->found != (uint64)expected)
+        return false;
+    place_of_row(page, 0, &first);
+    return first.key >= stretch.low && first.key < stretch.high;
+}
+
+/*
+ * The rows of a page that lies far in, whatever the rollups say: in its own direction, row by row.
+ */
+static void cut_plainly(struct page *page)
+{
+    page->reversed = false;
+    run_cut(page, page->cut.one_agent ? PAGE_PICKED : PAGE_SORTED, wanted_rows(page), page->skip);
+}
+
+/*
+ * How many calls there are, given a page of them. An end that was seen says so. A total that what
+ * was seen cannot be part of is not believed: rollups are only as true as the triggers that fill
+ * them, which a superuser can switch off.
+ */
+static int64 count_beside(struct page *page)
+{
+    struct page_cut whole = page->cut;
+    int64 total;
+
+    if (page->cursor.isnull && page->found == page->shown && (page->found > 0 || page->skip == 0))
+        return page->skip + (int64)page->shown;
+    whole.after = NULL;
+    whole.whose = page_agents_datum(&page->agents, NULL, &whole.one_agent);
+    total = page_total(&whole);
+    if (total < (int64)page->found + page->skip && page->found > 0)
+        total = page_tally(&whole);
+    return total;
+}
+
+/* Cuts the page. Its total is known only if it is far in. */
+static void cut_page(struct page *page)
+{
+    bool far = page->cursor.isnull && page->skip > NEAR_ROWS && page->rows >= 0;
+
+    page->total = 0;
+    page->found = 0;
+    page->shown = 0;
+    if (page->agents.count == 0)
+        return;
+    page->cut.whose = page_agents_datum(&page->agents, NULL, &page->cut.one_agent);
+    page->cut.bounds = page_unbounded;
+    page->cut.first = page_unbounded;
+    if (far) {
+        page->total = page_total(&page->cut);
+        if (!cut_far(page)) {
+            cut_plainly(page);
+            page->total = page_tally(&page->cut);
+        }
+    } else {
+        cut_near(page);
+    }
+    page->shown = page->rows < 0 ? page->found : Min(page->found, (uint64)page->rows);
+    if (!far)
+        page->total = TOTAL_UNKNOWN;
+}
+
+/* The row of the page's table that holds its i-th call. */
+static uint64 row_of(const struct page *page, uint64 i)
+{
+    return page->reversed ? page->found - 1 - i : i;
+}
+
+/* Printing. */
+
+/* Appends a call as an object; `agent` is its agent as a member, with a comma before it. */
+static void append_call(StringInfo out, int columns, uint64 fields, const Datum *values,
+                        const bool *nulls, const StringInfoData *agent)
+{
+    int start = out->len;
+
+    call_append_members(out, columns, fields, values, nulls);
+    if (fields & CALL_FIELD_AGENT)
+        appendBinaryStringInfo(out, agent->data, agent->len);
+    if (out->len == start)
+        appendStringInfoChar(out, '{');
+    else
+        out->data[start] = '{'; /* was the comma before the first member */
     appendStringInfoChar(out, '}');
 }
 
-/* Is there such an agent, among those in agent_ids (null: all)? */
-static bool agent_is_visible(Datum agent_id, NullableDatum agent_ids)
+/* Starts the member `agent`, with a comma before it; its closing brace is left to the caller. */
+static void begin_agent(StringInfo out, Datum id, Datum name, bool nameless)
 {
-    static SPIPlanPtr slot;
-    static const Oid types[] = {TEXTOID, TEXTARRAYOID};
-    SPIPlanPtr plan = kept_plan(&slot,
-                                "SELECT 1 FROM frontdesk.agents WHERE agent_id" SQL_EQ "$1"
-                                " AND ($2 IS NULL OR agent_id" SQL_EQ "ANY ($2))",
-                                lengthof(types), types);
-    const Datum values[] = {agent_id, agent_ids.value};
-    run_plan(plan, values, agent_ids.isnull ? " n" : NULL, true, SPI_OK_SELECT);
-    return SPI_processed > 0;
+    initStringInfo(out);
+    appendStringInfoString(out, ",\"agent\":{\"agent_id\":");
+    json_append_text_datum(out, id, false);
+    appendStringInfoString(out, ",\"agent_name\":");
+    json_append_text_datum(out, name, nameless);
 }
 
+/* The member `agent` of a call; one for each agent is made when it is first needed. */
+static const StringInfoData *agent_member(const struct page *page, StringInfo members, Datum id)
+{
+    int i = page_agents_find(&page->agents, id);
+
+    if (i < 0)
+        elog(ERROR, "a page holds a call of an agent that was not asked for");
+    if (members[i].data == NULL) {
+        begin_agent(&members[i], id, page->agents.list[i].name, false);
+        appendStringInfoChar(&members[i], '}');
+    }
+    return &members[i];
+}
+
+static void append_calls(StringInfo out, const struct page *page)
+{
+    StringInfo members = palloc0((page->agents.count + 1) * sizeof(*members));
+
+    for (uint64 i = 0; i < page->shown; i++) {
+        uint64 row = row_of(page, i);
+        Datum values[CALL_COLUMNS];
+        bool nulls[CALL_COLUMNS];
+        call_values(page->table->vals[row], page->table->tupdesc, page->cut.columns, values, nulls);
+        if (i > 0)
+            appendStringInfoChar(out, ',');
+        append_call(out, page->cut.columns, page->fields, values, nulls,
+                    agent_member(page, members, values[CALL_COLUMN_AGENT_ID]));
+    }
+}
+
+/* Appends the cursor of the page after this one, null if there is none. */
+static void append_next_cursor(StringInfo out, const struct page *page)
+{
+    StringInfoData question;
+    struct page_place last;
+
+    if (page->found == page->shown) {
+        appendStringInfoString(out, "null");
+        return;
+    }
+    place_of_row(page, row_of(page, page->shown - 1), &last);
+    page_question(&question, &page->cut, page->whose);
+    page_cursor_append(out, &question, &last);
+}
+
+/* Cuts the page and appends it as {"calls":[…],"pagination":{…}}. SPI must be connected. */
+static void append_page(StringInfo out, struct page *page)
+{
+    if (!page->cursor.isnull) {
+        StringInfoData question;
+        page_question(&question, &page->cut, page->whose);
+        page_cursor_read(page->cursor.value, &question, &page->after);
+        page->cut.after = &page->after;
+    }
+    cut_page(page);
+    appendStringInfoString(out, "{\"calls\":[");
+    append_calls(out, page);
+    appendStringInfoString(out, "],");
+    if (page->total == TOTAL_UNKNOWN)
+        page->total = count_beside(page);
+    json_append_pagination(out, page->total, page->rows, page->cursor.isnull ? page->skip : -1,
+                           page->found > page->shown);
+    appendStringInfoString(out, ",\"nextCursor\":");
+    append_next_cursor(out, page);
+    appendStringInfoString(out, "}}");
+}
+
+/* SQL functions. */
+
+/*
+ * (agent_id, sort_by, sort_order, max_rows, skip_rows), then the filters. Rows are all that is asked
+ * for: there is no total, and no agent's name.
+ */
 Datum frontdesk_call_history(PG_FUNCTION_ARGS)
 {
     ReturnSetInfo *into = (ReturnSetInfo *)fcinfo->resultinfo;
-    struct page page = {.scope = SCOPE_AGENT, .columns = CALL_COLUMNS, .rows = -1};
+    struct page page = {.rows = -1, .cursor.isnull = true};
+    struct page_agent agent;
 
     InitMaterializedSRF(fcinfo, 0);
-    page.sort = sort_argument(fcinfo, 1);
-    page.descending = order_argument(fcinfo, 2);
-    if (!PG_ARGISNULL(3))
-        page.rows = PG_GETARG_INT32(3);
+    sort_arguments(&page, fcinfo, 1);
+    if (!PG_ARGISNULL(3)) /* an int4 in the short form */
+        page.rows = PG_NARGS() > 5 ? PG_GETARG_INT64(3) : PG_GETARG_INT32(3);
     page.skip = page_skip_argument(fcinfo, 4);
     if (!PG_ARGISNULL(3) && page.rows < 0)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("max_rows must not be negative")));
+    call_filters_read(&page.filters, fcinfo, 5, FILTER_WORDS + 1, false);
     if (PG_ARGISNULL(0))
         return (Datum)0;
-    page.whose = PG_GETARG_DATUM(0);
+    agent.id = PG_GETARG_DATUM(0);
+    page.agents = (struct page_agents){1, &agent};
+    page.cut.filters = &page.filters;
+    page.cut.columns = CALL_COLUMNS;
 
     connect_spi();
-    run_page(&page);
-    for (uint64 i = 0; i < SPI_processed; i++) {
+    cut_page(&page);
+    for (uint64 i = 0; i < page.shown; i++) {
+        uint64 row = row_of(&page, i);
         Datum values[CALL_COLUMNS];
         bool nulls[CALL_COLUMNS];
-        call_values(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, CALL_COLUMNS, values, nulls);
+        call_values(page.table->vals[row], page.table->tupdesc, CALL_COLUMNS, values, nulls);
         tuplestore_putvalues(into->setResult, into->setDesc, values, nulls);
     }
     SPI_finish();
     return (Datum)0;
 }
 
+/* (agent_id, agent_ids), then json_arguments(). */
 Datum frontdesk_call_history_json(PG_FUNCTION_ARGS)
 {
-    struct page page = {.scope = SCOPE_AGENT, .columns = CALL_LIST_COLUMNS};
-    NullableDatum agent_ids = {PG_ARGISNULL(1) ? (Datum)0 : PG_GETARG_DATUM(1), PG_ARGISNULL(1)};
+    struct page page = {.rows = 0};
     StringInfoData out;
     bool visible;
 
-    page.sort = sort_argument(fcinfo, 2);
-    page.descending = order_argument(fcinfo, 3);
-    page.rows = page_rows_argument(fcinfo, 4);
-    page.skip = page_skip_argument(fcinfo, 5);
+    json_arguments(&page, fcinfo, 2);
     if (PG_ARGISNULL(0))
         PG_RETURN_NULL();
-    page.whose = PG_GETARG_DATUM(0);
+    page.whose = argument(fcinfo, 0);
 
     json_begin(&out);
     connect_spi();
-    visible = agent_is_visible(page.whose, agent_ids);
+    page_agents_one(&page.agents, page.whose.value, argument(fcinfo, 1));
+    visible = page.agents.count > 0;
     if (visible)
         append_page(&out, &page);
     SPI_finish();
@@ -325,20 +487,18 @@ Datum frontdesk_call_history_json(PG_FUNCTION_ARGS)
     return json_end(&out);
 }
 
+/* (agent_ids), then json_arguments(). */
 Datum frontdesk_calls_json(PG_FUNCTION_ARGS)
 {
-    struct page page = {.columns = CALL_LIST_COLUMNS};
+    struct page page = {.rows = 0};
     StringInfoData out;
 
-    page.scope = PG_ARGISNULL(0) ? SCOPE_ALL : SCOPE_LIST;
-    page.whose = PG_ARGISNULL(0) ? (Datum)0 : PG_GETARG_DATUM(0);
-    page.sort = sort_argument(fcinfo, 1);
-    page.descending = order_argument(fcinfo, 2);
-    page.rows = page_rows_argument(fcinfo, 3);
-    page.skip = page_skip_argument(fcinfo, 4);
+    json_arguments(&page, fcinfo, 1);
+    page.whose = argument(fcinfo, 0);
 
     json_begin(&out);
     connect_spi();
+    page_agents_among(&page.agents, page.whose);
     append_page(&out, &page);
     SPI_finish();
     return json_end(&out);
@@ -365,6 +525,23 @@ static SPIPlanPtr call_plan(void)
     return kept_plan(&slot, text.data, lengthof(types), types);
 }
 
+/* Appends the call that call_plan() has found, with everything that is known of it. */
+static void append_whole_call(StringInfo out)
+{
+    Datum values[CALL_COLUMNS], name, status;
+    bool nulls[CALL_COLUMNS], nameless, without_status;
+    StringInfoData agent;
+
+    call_values(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, CALL_COLUMNS, values, nulls);
+    name = extra_value(SPI_tuptable, 0, CALL_COLUMNS, EXTRA_AGENT_NAME, &nameless);
+    status = extra_value(SPI_tuptable, 0, CALL_COLUMNS, EXTRA_AGENT_STATUS, &without_status);
+    begin_agent(&agent, values[CALL_COLUMN_AGENT_ID], name, nameless);
+    appendStringInfoString(&agent, ",\"status\":");
+    json_append_text_datum(&agent, status, without_status);
+    appendStringInfoChar(&agent, '}');
+    append_call(out, CALL_COLUMNS, CALL_FIELDS_ALL, values, nulls, &agent);
+}
+
 Datum frontdesk_call_json(PG_FUNCTION_ARGS)
 {
     StringInfoData out;
@@ -381,7 +558,7 @@ Datum frontdesk_call_json(PG_FUNCTION_ARGS)
     run_plan(call_plan(), values, PG_ARGISNULL(1) ? " n" : NULL, true, SPI_OK_SELECT);
     found = SPI_processed > 0;
     if (found)
-        append_call(&out, 0, CALL_COLUMNS, true);
+        append_whole_call(&out);
     SPI_finish();
     if (!found)
         PG_RETURN_NULL();
