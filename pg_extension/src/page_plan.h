@@ -48,8 +48,8 @@ struct page_cut {
     const struct page_place *up_to; /* only what comes no later than this one, or NULL */
     struct page_bounds bounds;
     struct page_bounds first; /* where the first row must be, if the rollups are right */
-    int64 each; /* see PAGE_MERGED and PAGE_HEADS */
-    int64 rows; /* -1: all */
+    int64 each;               /* see PAGE_MERGED and PAGE_HEADS */
+    int64 rows;               /* -1: all */
     int64 skip;
 };
 

@@ -14,12 +14,15 @@ void agent_info(struct app *app, const struct request *req, struct response *res
     reply_query(app, req, res, STATEMENT_AGENT, params, no_agent);
 }
 
-void agents_list(struct app *app, const struct request *req, struct response *res)
+enum { STATUS, SEARCH, LIMIT, OFFSET, INCLUDE_COUNT, SPECS };
+
+/* Pages of agents; `search` says what the part of a name or id to look for is called. */
+static void answer_page(struct app *app, const struct request *req, struct response *res,
+                        struct param_spec search)
 {
-    enum { STATUS, SEARCH, LIMIT, OFFSET, INCLUDE_COUNT, SPECS };
-    static const struct param_spec specs[SPECS] = {
+    const struct param_spec specs[SPECS] = {
         [STATUS] = {"status", PARAM_CHOICE, .choices = "ACTIVE|INACTIVE"},
-        [SEARCH] = {"search", PARAM_TEXT, .lo = 1, .hi = 500},
+        [SEARCH] = search,
         [LIMIT] = PARAMS_LIMIT,
         [OFFSET] = PARAMS_OFFSET,
         [INCLUDE_COUNT] = PARAMS_INCLUDE_COUNT,
@@ -31,6 +34,17 @@ void agents_list(struct app *app, const struct request *req, struct response *re
                                       db_text(values[SEARCH]), db_text(values[LIMIT]),
                                       db_text(values[OFFSET])};
     reply_query(app, req, res, STATEMENT_AGENTS, params, no_agent);
+}
+
+void agents_list(struct app *app, const struct request *req, struct response *res)
+{
+    answer_page(app, req, res, (struct param_spec){"search", PARAM_TEXT, .lo = 1, .hi = 500});
+}
+
+void agents_search(struct app *app, const struct request *req, struct response *res)
+{
+    answer_page(app, req, res,
+                (struct param_spec){"query", PARAM_TEXT, .lo = 1, .hi = 500, .required = true});
 }
 
 enum { CHANGE_NAME, CHANGE_STATUS, CHANGE_FIELDS, ADD_ID = CHANGE_FIELDS, ADD_FIELDS };

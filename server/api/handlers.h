@@ -13,11 +13,13 @@ void agent_change(struct app *app, const struct request *req, struct response *r
 void agent_deactivate(struct app *app, const struct request *req, struct response *res);
 void agent_info(struct app *app, const struct request *req, struct response *res);
 void agents_list(struct app *app, const struct request *req, struct response *res);
+void agents_search(struct app *app, const struct request *req, struct response *res);
 
 /* calls.c */
 void call_detail(struct app *app, const struct request *req, struct response *res);
 void call_history(struct app *app, const struct request *req, struct response *res);
 void calls_list(struct app *app, const struct request *req, struct response *res);
+void calls_search(struct app *app, const struct request *req, struct response *res);
 
 /* health.c */
 void health(struct app *app, const struct request *req, struct response *res);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_PARAMS = 8, ERROR_SIZE = 512 };
+enum { MAX_PARAMS = 32, ERROR_SIZE = 512 };
 
 struct db_conn {
     PGconn *pg;

@@ -29,12 +29,28 @@ static const struct statement_text texts[STATEMENT_COUNT] = {
                           "SELECT frontdesk.agents_json($1::text[], $2, $3, $4::int, $5::bigint)",
                           5},
     [STATEMENT_CALL] = {"call", "SELECT frontdesk.call_json($1, $2::text[])", 2},
-    [STATEMENT_CALLS] = {"calls",
-                         "SELECT frontdesk.calls_json($1::text[], $2, $3, $4::int, $5::bigint)", 5},
-    [STATEMENT_CALL_HISTORY] = {"call_history",
-                                "SELECT frontdesk.call_history_json($1, $2::text[], $3, $4, "
-                                "$5::int, $6::bigint)",
-                                6},
+    /* Pages: sort, order, rows, offset, cursor, fields, then the filters of API's calls; lists are
+       texts with commas. */
+    [STATEMENT_CALLS] =
+        {"calls",
+         "SELECT frontdesk.calls_page($1::text[], $2, $3, $4::int, $5::bigint, $6, "
+         "pg_catalog.string_to_array($7, ','), pg_catalog.string_to_array($8, ','), "
+         "pg_catalog.string_to_array($9, ','), pg_catalog.string_to_array($10, ','), "
+         "pg_catalog.string_to_array($11, ','), pg_catalog.string_to_array($12, ','), "
+         "pg_catalog.string_to_array($13, ','), $14::bigint, $15::bigint, $16::bigint, "
+         "$17::bigint, $18::numeric, $19::numeric, pg_catalog.string_to_array($20, ','), $21, "
+         "$22)",
+         22},
+    [STATEMENT_CALL_HISTORY] =
+        {"call_history",
+         "SELECT frontdesk.call_history_page($1, $2::text[], $3, $4, $5::int, $6::bigint, $7, "
+         "pg_catalog.string_to_array($8, ','), pg_catalog.string_to_array($9, ','), "
+         "pg_catalog.string_to_array($10, ','), pg_catalog.string_to_array($11, ','), "
+         "pg_catalog.string_to_array($12, ','), pg_catalog.string_to_array($13, ','), "
+         "pg_catalog.string_to_array($14, ','), $15::bigint, $16::bigint, $17::bigint, "
+         "$18::bigint, $19::numeric, $20::numeric, pg_catalog.string_to_array($21, ','), $22, "
+         "$23)",
+         23},
 
     /* Numbers, likewise: one json value. */
     [STATEMENT_AGENT_SUMMARY] = {"agent_summary",

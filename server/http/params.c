@@ -12,6 +12,7 @@ struct check {
     size_t count;
     const char **values;
     bool seen[PARAMS_MAX];
+    bool given[PARAMS_MAX]; /* and not empty */
     struct field_errors errors;
     bool no_memory;
 };
@@ -33,6 +34,35 @@ char *params_decode(struct arena *arena, const char *s, size_t len, bool form)
         }
     }
     return out;
+}
+
+static void check_list(struct check *c, const struct param_spec *spec, const char *value)
+{
+    struct arena *arena = c->req->arena;
+    size_t items = 0;
+    for (const char *p = value; p; items++) {
+        size_t len = strcspn(p, ",");
+        char *item = arena_strndup(arena, p, len);
+        c->no_memory |= !item;
+        if (!item || items == PARAMS_MAX_ITEMS)
+            break;
+        if (spec->choices && !fields_is_choice(spec->choices, item)) {
+            fields_add(&c->errors, spec->name,
+                       arena_printf(arena, "must be one or more of %s, separated by commas",
+                                    spec->choices));
+            return;
+        }
+        if (!spec->choices && !fields_is_text(item, spec->lo, spec->hi))
+            break;
+        p = p[len] ? p + len + 1 : NULL;
+        if (!p)
+            return;
+    }
+    fields_add(&c->errors, spec->name,
+               arena_printf(arena,
+                            "must be a list of at most %d, separated by commas, each of %lld to "
+                            "%lld characters",
+                            PARAMS_MAX_ITEMS, (long long)spec->lo, (long long)spec->hi));
 }
 
 /* The value as handlers get it; what is wrong with it is noted. NULL when memory is short. */
@@ -60,6 +90,9 @@ static const char *check_value(struct check *c, const struct param_spec *spec, c
         fields_add(&c->errors, spec->name, fields_bad_time);
         break;
     }
+    case PARAM_LIST:
+        check_list(c, spec, value);
+        break;
     case PARAM_TEXT:
         if (!fields_is_text(value, spec->lo, spec->hi))
             fields_add(&c->errors, spec->name,
@@ -73,7 +106,8 @@ static const char *check_value(struct check *c, const struct param_spec *spec, c
 static void take_pair(struct check *c, const char *name, const char *value)
 {
     for (size_t i = 0; i < c->count; i++) {
-        if (strcmp(c->specs[i].name, name) != 0)
+        if (strcmp(c->specs[i].name, name) != 0 &&
+            !(c->specs[i].alias && strcmp(c->specs[i].alias, name) == 0))
             continue;
         if (c->seen[i]) {
             fields_add(&c->errors, name, "is given twice");
@@ -82,12 +116,35 @@ static void take_pair(struct check *c, const char *name, const char *value)
         c->seen[i] = true;
         if (!*value)
             return;
+        c->given[i] = true;
         c->values[i] = check_value(c, &c->specs[i], value);
         c->no_memory |= !c->values[i];
         return;
     }
     fields_add(&c->errors, fields_is_utf8(name) ? name : "?",
                "is not a parameter of this endpoint");
+}
+
+static bool is_given(const struct check *c, const char *name)
+{
+    for (size_t i = 0; i < c->count; i++)
+        if (strcmp(c->specs[i].name, name) == 0)
+            return c->given[i];
+    return false;
+}
+
+/* What can be said only once all are known. */
+static void check_together(struct check *c)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        const struct param_spec *spec = &c->specs[i];
+        if (spec->required && !c->given[i])
+            fields_add(&c->errors, spec->name, "is required");
+        if (spec->not_with && c->given[i] && is_given(c, spec->not_with))
+            fields_add(
+                &c->errors, spec->name,
+                arena_printf(c->req->arena, "cannot be used together with %s", spec->not_with));
+    }
 }
 
 bool params_read(const struct request *req, struct response *res, const struct param_spec *specs,
@@ -111,6 +168,7 @@ bool params_read(const struct request *req, struct response *res, const struct p
         }
         p += len + (p[len] == '&');
     }
+    check_together(&c);
     if (c.no_memory)
         return false;
     if (c.errors.count)

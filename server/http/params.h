@@ -13,6 +13,8 @@ enum param_kind {
     PARAM_CHOICE, /* one of `choices` (separated by |) */
     PARAM_TEXT,   /* lo to hi characters of UTF-8 */
     PARAM_TIME,   /* as clock_parse takes it; the value is milliseconds since the epoch in digits */
+    PARAM_LIST, /* up to PARAMS_MAX_ITEMS, separated by commas, each of lo to hi characters, or one
+                   of `choices` */
 };
 
 struct param_spec {
@@ -21,9 +23,12 @@ struct param_spec {
     const char *fallback; /* value when absent or empty; may be NULL */
     int64_t lo, hi;
     const char *choices;
+    const char *alias;    /* a second name; giving both is giving it twice */
+    const char *not_with; /* the name of a parameter that cannot be given beside this one */
+    bool required;
 };
 
-enum { PARAMS_MAX = 24 };
+enum { PARAMS_MAX = 32, PARAMS_MAX_ITEMS = 50 };
 
 /* What every list takes; includeCount is for callers that save a count: here it costs nothing. */
 #define PARAMS_LIMIT                                                                               \
