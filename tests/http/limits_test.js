@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import {
-  SERVICE_KEY, WEBHOOK, eventually, frontdesk, get, migrate, post, raw, request, settings, sleep, startCluster, startServer, within,
+  SERVICE_KEY, WEBHOOK, call, eventually, frontdesk, get, migrate, post, raw, request, settings, sleep, startCluster, startServer, within,
 } from './harness.js';
 import { ended, endedCall } from './samples.js';
 
@@ -136,6 +136,17 @@ test('an IPv6 client is its /56: other addresses of the same network share its l
   assert.equal((await from(server, '2001:db8:7:ff::1')).status, 429);
   assert.equal((await from(server, '[2001:db8:7:aa::1]:443')).status, 429);
   assert.equal((await from(server, '2001:db8:7:100::1')).status, 200, 'the next /56 is somebody else');
+});
+
+test('P20: guesses at passwords are counted by the same /56, whatever the e-mail', async (t) => {
+  const server = await limited(t, { TRUSTED_PROXIES: '127.0.0.1', RATE_LIMIT_MAX: '0' });
+  const guess = (n, address) =>
+    call(server, 'POST', '/api/auth/login', { body: { email: `nobody${n}@example.com`, password: 'a wrong password' }, headers: { 'X-Forwarded-For': address } });
+  let answer;
+  for (let n = 0; n < 60 && answer?.status !== 429; n++) answer = await guess(n, `2001:db8:9:${n.toString(16)}::1`);
+  assert.equal(answer.status, 429);
+  assert.match(answer.headers['retry-after'], /^[1-9]\d*$/);
+  assert.equal((await guess(99, '2001:db8:9:100::1')).status, 401, 'the next /56 is somebody else');
 });
 
 test('serve refuses networks and limits that are none, all at once', async () => {
