@@ -26,8 +26,7 @@ test('the document has nothing that Redocly\'s strictest rules find fault with',
 });
 
 // Described, and on their way into the route table.
-const COMING = ['agent-summary/{agentId}', 'analytics/agents', 'analytics/calls', 'analytics/overview', 'analytics/sentiment', 'overview', 'search/agents',
-  'search/calls', 'stats', 'summary'].map((path) => `GET /api/dashboard/${path}`);
+const COMING = ['GET /api/dashboard/search/agents', 'GET /api/dashboard/search/calls'];
 
 test('the document and the route table name the same operations', () => {
   assert.deepEqual(operations.map((o) => o.name).sort(), [...new Set([...routes.map(nameOf), ...COMING])].sort());
