@@ -39,7 +39,7 @@ struct server {
     struct db_pool *api_pool, *ingest_pool, *jobs_pool;
     struct identities *identities;
     struct passwords *passwords;
-    struct keeper *keeper;
+    struct keeper keeper;
     struct jobs *jobs;
     char made_up_secret[CRYPTO_SHA256_HEX_SIZE]; /* signs tokens where JWT_SECRET is not set */
     const char *made_up_secrets[1];
@@ -182,18 +182,20 @@ static bool start_auth(struct server *server, struct guard *guard, struct buf *e
 {
     const struct config *config = &server->config;
     server->identities = identities_new(server->api_pool);
-    const struct keeper_options options = {.pool = server->jobs_pool,
-                                           .identities = server->identities,
-                                           .log = server->log,
-                                           .superadmin_email = config->superadmin_email,
-                                           .superadmin_password = config->superadmin_password,
-                                           .superadmin_name = config->superadmin_name};
+    server->keeper = (struct keeper){.pool = server->jobs_pool,
+                                     .identities = server->identities,
+                                     .log = server->log,
+                                     .superadmin_email = config->superadmin_email,
+                                     .superadmin_password = config->superadmin_password,
+                                     .superadmin_name = config->superadmin_name};
     *guard = (struct guard){.service_key = config->api_auth_key, .identities = server->identities};
     if (!server->identities || token_keys(server, &guard->tokens) ||
-        passwords_start(&server->passwords) || keeper_start(&options, &server->keeper)) {
+        passwords_start(&server->passwords)) {
         buf_puts(errors, "short of memory or threads\n");
         return false;
     }
+    /* Now if the database is there, so that it can log in at once; else as a periodic job. */
+    (void)keeper_ensure_superadmin(&server->keeper);
     return true;
 }
 
@@ -240,7 +242,8 @@ static bool build_app(struct server *server, struct buf *errors)
         buf_puts(errors, "short of memory\n");
         return false;
     }
-    const struct jobs_options jobs = {.pool = server->jobs_pool, .log = server->log};
+    const struct jobs_options jobs = {
+        .pool = server->jobs_pool, .log = server->log, .keeper = &server->keeper};
     if (jobs_start(&jobs, &server->jobs)) {
         buf_puts(errors, "short of memory or threads\n");
         return false;
@@ -299,7 +302,8 @@ static void stop(struct server *server)
     poller_stop(server->app.poller);
     writer_free(server->app.writer);
     jobs_stop(server->jobs);
-    keeper_stop(server->keeper);
+    if (server->identities)
+        (void)keeper_write_uses(&server->keeper); /* what was used since the job's last round */
     passwords_stop(server->passwords);
     limiter_free(server->app.limiter);
     struct db_pool *const pools[] = {server->api_pool, server->ingest_pool, server->jobs_pool};

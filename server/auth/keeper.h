@@ -1,32 +1,34 @@
 /*
- * The periodic work of auth, on a thread of its own: makes the superadmin of the settings once the
- * database is there, writes down when keys were last used, drops old login attempts.
+ * What auth wants done from time to time, by whoever runs periodic work: the superadmin of the
+ * settings, when keys were last used, old login attempts. Each function is one round, with a
+ * deadline of its own; false: it failed (the pool has logged why) and wants another try.
  */
 #ifndef FRONTDESK_AUTH_KEEPER_H
 #define FRONTDESK_AUTH_KEEPER_H
 
 #include "auth/identity.h"
-#include "base/err.h"
 #include "base/log.h"
 #include "db/pool.h"
 
-struct keeper;
+#include <stdbool.h>
 
-struct keeper_options {
+/* Strings and pointers must outlive it. */
+struct keeper {
     struct db_pool *pool;
     struct identities *identities;
     const struct log *log;
     /* The superadmin to make unless there is a user of that e-mail; e-mail NULL: none. */
     const char *superadmin_email, *superadmin_password, *superadmin_name;
+    bool has_superadmin; /* seen or made: set once, by one thread at a time */
 };
 
-/*
- * Makes the superadmin if the database answers within two seconds, then starts the thread, which
- * tries again until it has. Strings must outlive the keeper. ERR_NOMEM, ERR_INTERNAL.
- */
-MUSTCHECK enum err keeper_start(const struct keeper_options *options, struct keeper **keeper);
+/* Makes the superadmin. The thread needs a stack for argon2. */
+bool keeper_ensure_superadmin(struct keeper *keeper);
 
-/* Writes down what is left to write, and ends the thread. NULL is fine. */
-void keeper_stop(struct keeper *keeper);
+/* Writes down when keys were last used. What cannot be written is lost: the next use is as good. */
+bool keeper_write_uses(const struct keeper *keeper);
+
+/* Drops login attempts of yesterday, and the oldest if there are too many. */
+bool keeper_drop_attempts(const struct keeper *keeper);
 
 #endif

@@ -12,13 +12,38 @@ enum {
     LONGEST_PAUSE_MS = 60000,
 };
 
+static enum job_result outcome(bool good)
+{
+    return good ? JOB_DONE : JOB_FAILED;
+}
+
+/* auth's work; auth itself knows nothing of jobs. */
+
+static enum job_result ensure_superadmin(struct job *job)
+{
+    return outcome(keeper_ensure_superadmin(job_options(job)->keeper));
+}
+
+static enum job_result write_key_uses(struct job *job)
+{
+    return outcome(keeper_write_uses(job_options(job)->keeper));
+}
+
+static enum job_result drop_login_attempts(struct job *job)
+{
+    return outcome(keeper_drop_attempts(job_options(job)->keeper));
+}
+
 /* A new job gets a row here. */
 static const struct work {
     const char *name;
     int64_t every_ms;
     enum job_result (*run)(struct job *job);
 } table[] = {
+    {"drop login attempts", 300000, drop_login_attempts},
+    {"ensure superadmin", 10000, ensure_superadmin},
     {"fold rollups", 1000, fold_rollups},
+    {"write key uses", 60000, write_key_uses},
 };
 
 enum { JOB_COUNT = sizeof table / sizeof table[0] };

@@ -10,6 +10,7 @@
 #ifndef FRONTDESK_INGEST_JOBS_H
 #define FRONTDESK_INGEST_JOBS_H
 
+#include "auth/keeper.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "db/pool.h"
@@ -23,6 +24,7 @@ struct job;
 struct jobs_options {
     struct db_pool *pool;
     const struct log *log;
+    struct keeper *keeper;
 };
 
 /* Starts all of them. ERR_NOMEM, ERR_INTERNAL. */

@@ -360,6 +360,23 @@ describe('who may register', () => {
   });
 });
 
+describe('without a database', () => {
+  test('the superadmin of the settings is made once there is one', async () => {
+    await cluster.stop();
+    const late = await startServer(cluster, { SUPERADMIN_EMAIL: 'late@example.com', SUPERADMIN_PASSWORD: PASSWORD });
+    try {
+      assert.equal((await login('late@example.com', PASSWORD, late)).status, 503);
+      await cluster.start();
+      await eventually('it may log in', async () => {
+        const made = await cluster.value("SELECT count(*)::int FROM frontdesk.users WHERE email = 'late@example.com' AND role = 'SUPERADMIN'");
+        return made === 1 && (await login('late@example.com', PASSWORD, late)).status === 200;
+      }, 90_000);
+    } finally {
+      await late.stop();
+    }
+  });
+});
+
 describe('the log', () => {
   test('says who did what to whom from where, and no secret and no e-mail', () => {
     const audit = server.log().filter((line) => line.msg === 'audit');

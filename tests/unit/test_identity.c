@@ -102,7 +102,7 @@ static int fresh(void **state)
     now_ms = 1000;
     memset(&database, 0, sizeof database);
     database.role = "USER";
-    arena = arena_new(256 * 1024 * 1024);
+    arena = arena_new(268435456);
     identities = identities_new(NULL);
     return arena && identities ? 0 : -1;
 }
