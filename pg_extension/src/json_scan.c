@@ -258,6 +258,7 @@ static void note_far_number(struct scanner *scan, const char *s)
 static bool scan_number(struct scanner *scan)
 {
     const char *s = scan->at;
+    bool exponent = false;
     if (*scan->at == '-')
         scan->at++;
     const char *integer = scan->at;
@@ -271,14 +272,14 @@ static bool scan_number(struct scanner *scan)
             return false;
     }
     if (scan->at < scan->end && (*scan->at == 'e' || *scan->at == 'E')) {
+        exponent = true;
         scan->at++;
         if (scan->at < scan->end && (*scan->at == '+' || *scan->at == '-'))
             scan->at++;
         if (!scan_digits(scan))
             return false;
     }
-    if (scan->at - s > 15 || memchr(s, 'e', (size_t)(scan->at - s)) ||
-        memchr(s, 'E', (size_t)(scan->at - s)))
+    if (exponent || scan->at - s > 15)
         note_far_number(scan, s);
     return true;
 }

@@ -53,24 +53,26 @@ static bool check_signature(struct app *app, const struct request *req, struct r
     return result == SIGNATURE_OK || refuse(app, req, res, result);
 }
 
+/* Told of the body's members; of several named `event` the last counts, as it does for ingest. */
+static void find_event(void *context, int depth, struct json_text key, struct json_text value)
+{
+    bool *string = context;
+    if (depth == 1 && json_string_equals(key.s, key.len, "event"))
+        *string = json_kind(value.s, value.len) == JSON_STRING;
+}
+
 /* A JSON object with a string `event`: the least that is worth keeping. */
 static bool check_envelope(const struct request *req, struct response *res)
 {
     struct json_scan scan;
-    const char *event = NULL;
-    size_t len = 0;
-    if (!json_scan(req->body, req->body_len, &scan)) {
-        response_error(res, req, 400, "bad_request", "The body is not JSON.");
-        return false;
-    }
-    if (json_kind(req->body, req->body_len) != JSON_OBJECT ||
-        !json_member(req->body, req->body_len, "event", &event, &len) ||
-        json_kind(event, len) != JSON_STRING) {
-        response_error(res, req, 400, "bad_request",
-                       "The body is not a JSON object with a string `event`.");
-        return false;
-    }
-    return true;
+    bool has_event = false;
+    bool good = json_scan_members(req->body, req->body_len, &scan, find_event, &has_event);
+    if (good && has_event)
+        return true;
+    response_error(res, req, 400, "bad_request",
+                   good ? "The body is not a JSON object with a string `event`."
+                        : "The body is not JSON.");
+    return false;
 }
 
 /* How frontdesk.ingest calls what became of an event, and how it is counted. */

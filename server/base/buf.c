@@ -53,22 +53,41 @@ void buf_puts(struct buf *buf, const char *s)
     buf_add(buf, s, strlen(s));
 }
 
+void buf_add_int(struct buf *buf, int64_t value)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+    uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
+    do
+        digits[--at] = (char)('0' + rest % 10);
+    while (rest /= 10);
+    if (value < 0)
+        digits[--at] = '-';
+    buf_add(buf, digits + at, sizeof digits - at);
+}
+
+/* Nearly always there is room already, and the text is made once. */
 void buf_printf(struct buf *buf, const char *format, ...)
 {
+    enum { USUAL = 128 };
     va_list args;
-    va_start(args, format);
-    int len = vsnprintf(NULL, 0, format, args);
-    va_end(args);
-    if (len < 0) {
-        buf->failed = true;
+    if (!buf_reserve(buf, USUAL))
         return;
+    size_t room = buf->size - buf->len;
+    va_start(args, format);
+    int len = vsnprintf(buf->data + buf->len, room, format, args);
+    va_end(args);
+    if (len >= 0 && (size_t)len >= room) {
+        if (!buf_reserve(buf, (size_t)len))
+            return;
+        va_start(args, format);
+        (void)vsnprintf(buf->data + buf->len, (size_t)len + 1, format, args);
+        va_end(args);
     }
-    if (!buf_reserve(buf, (size_t)len))
-        return;
-    va_start(args, format);
-    (void)vsnprintf(buf->data + buf->len, (size_t)len + 1, format, args);
-    va_end(args);
-    buf->len += (size_t)len;
+    if (len < 0)
+        buf->failed = true;
+    else
+        buf->len += (size_t)len;
 }
 
 void buf_json_string(struct buf *buf, const char *s, size_t len)
@@ -83,7 +102,8 @@ void buf_json_string(struct buf *buf, const char *s, size_t len)
         if (i == len)
             break;
         if (p[i] == '"' || p[i] == '\\') {
-            buf_printf(buf, "\\%c", p[i++]);
+            buf_add(buf, "\\", 1);
+            buf_add(buf, p + i++, 1);
         } else if (p[i] < 0x20) {
             buf_printf(buf, "\\u%04x", p[i++]);
         } else {

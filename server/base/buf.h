@@ -23,6 +23,7 @@ bool buf_reserve(struct buf *buf, size_t more);
 
 void buf_add(struct buf *buf, const void *bytes, size_t len);
 void buf_puts(struct buf *buf, const char *s);
+void buf_add_int(struct buf *buf, int64_t value); /* in decimal */
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* `s` as a JSON string with its quotes. Invalid UTF-8 becomes U+FFFD, so the result is valid. */

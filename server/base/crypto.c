@@ -1,11 +1,15 @@
 #include "base/crypto.h"
 
+#include "base/clock.h"
+
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <unistd.h>
 
 static unsigned char compare_key[32];
 static bool compare_key_ready;
@@ -44,6 +48,35 @@ bool crypto_same_secret(const char *a, size_t a_len, const char *b, size_t b_len
               NULL))
         return false;
     return CRYPTO_memcmp(da, db, sizeof da) == 0;
+}
+
+static uint64_t unique_start[2];
+static pthread_once_t unique_once = PTHREAD_ONCE_INIT;
+
+static void make_unique_start(void)
+{
+    if (crypto_random(unique_start, sizeof unique_start) != ERR_OK) /* as good as can be had */
+        unique_start[0] = (uint64_t)clock_wall_ms() << 22 ^ (uint64_t)getpid();
+}
+
+/* Spreads neighbouring numbers over all of 64 bits, each to one of its own (splitmix64's finish). */
+static uint64_t spread(uint64_t x)
+{
+    x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+    return x ^ x >> 31;
+}
+
+void crypto_unique_hex(char out[CRYPTO_UNIQUE_SIZE])
+{
+    static atomic_uint_fast64_t count;
+    static const char digits[] = "0123456789abcdef";
+    pthread_once(&unique_once, make_unique_start);
+    uint64_t number = atomic_fetch_add_explicit(&count, 1, memory_order_relaxed);
+    const uint64_t halves[2] = {unique_start[0], spread(unique_start[1] + number)};
+    for (int i = 0; i < 32; i++)
+        out[i] = digits[halves[i / 16] >> (60 - i % 16 * 4) & 15];
+    out[32] = '\0';
 }
 
 enum err crypto_random(void *out, size_t len)

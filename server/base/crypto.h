@@ -23,6 +23,14 @@ MUSTCHECK enum err crypto_sha256_hex(const void *bytes, size_t len,
  */
 bool crypto_same_secret(const char *a, size_t a_len, const char *b, size_t b_len);
 
+enum { CRYPTO_UNIQUE_SIZE = 33 };
+
+/*
+ * 32 hex digits and a NUL that no other call of this or another process gives: a random start and a
+ * count. Not secret: who sees one can tell the next.
+ */
+void crypto_unique_hex(char out[CRYPTO_UNIQUE_SIZE]);
+
 /* `len` random bytes from the operating system. */
 MUSTCHECK enum err crypto_random(void *out, size_t len);
 

@@ -1,7 +1,7 @@
 /*
  * Two sets of buffers take turns: callers append to one, the log's thread writes the other and then
  * swaps. Under load one write(2) carries many lines, and a line costs its caller a copy; when idle
- * a line is on its way at once. What a killed process loses is what it said in its last moment.
+ * a line is on its way in a moment. What a killed process loses is what it said in its last moment.
  */
 #include "base/log.h"
 
@@ -20,7 +20,8 @@
 enum {
     STACK = 256 * 1024,
     PATIENCE_MS = 1000, /* with a pipe that nobody reads */
-    PIECE = 4096,       /* PIPE_BUF: what poll(2) says a pipe has room for */
+    GATHER_MS = 5, /* until the first line after a pause is written, with all that came since */
+    PIECE = 4096,  /* PIPE_BUF: what poll(2) says a pipe has room for */
 };
 
 /* Where lines go. Standard output and combined.log get the same ones. */
@@ -142,6 +143,14 @@ static bool write_streams(struct log *log, struct buf *back)
     return good;
 }
 
+/* A moment's patience: one wake-up then serves many lines. Ends early when the log is to end. */
+static void gather(struct log *log)
+{
+    const struct timespec until = clock_mono_timespec(clock_mono_ms() + GATHER_MS);
+    while (!log->stopping && pthread_cond_timedwait(&log->filled, &log->lock, &until) != ETIMEDOUT)
+        continue;
+}
+
 static void *write_lines(void *arg)
 {
     struct log *log = arg;
@@ -151,6 +160,7 @@ static void *write_lines(void *arg)
     while (!log->stopping || log->front[STREAM_ALL].len) {
         if (!log->front[STREAM_ALL].len) {
             pthread_cond_wait(&log->filled, &log->lock);
+            gather(log);
             continue;
         }
         for (int i = 0; i < STREAM_COUNT; i++) {
@@ -172,8 +182,12 @@ static void *write_lines(void *arg)
 static enum err start_writer(struct log *log)
 {
     pthread_attr_t attr;
+    pthread_condattr_t monotonic;
     pthread_mutex_init(&log->lock, NULL);
-    pthread_cond_init(&log->filled, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&log->filled, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     pthread_attr_init(&attr);
     pthread_attr_setstacksize(&attr, STACK);
     int failed = pthread_create(&log->writer, &attr, write_lines, log);
@@ -224,11 +238,11 @@ void log_free(struct log *log)
 
 static void add_json(struct buf *line, const struct log_field *f)
 {
-    buf_puts(line, ",");
-    buf_json_string(line, f->key, strlen(f->key));
-    buf_puts(line, ":");
+    buf_puts(line, ",\"");
+    buf_puts(line, f->key);
+    buf_puts(line, "\":");
     if (f->kind == LOG_FIELD_NUMBER)
-        buf_printf(line, "%lld", (long long)f->number);
+        buf_add_int(line, f->number);
     else if (f->text)
         buf_json_string(line, f->text, strlen(f->text));
     else
@@ -239,7 +253,7 @@ static void add_text(struct buf *line, const struct log_field *f)
 {
     buf_printf(line, " %s=", f->key);
     if (f->kind == LOG_FIELD_NUMBER)
-        buf_printf(line, "%lld", (long long)f->number);
+        buf_add_int(line, f->number);
     else if (f->text)
         buf_json_string(line, f->text, strlen(f->text));
     else
@@ -252,7 +266,11 @@ static void format_line(const struct log *log, enum log_level level, const char 
     char now[CLOCK_ISO_SIZE];
     clock_iso(clock_wall_ms(), now);
     if (log->options.format == LOG_JSON) {
-        buf_printf(line, "{\"time\":\"%s\",\"level\":\"%s\",\"msg\":", now, level_names[level]);
+        buf_puts(line, "{\"time\":\"");
+        buf_puts(line, now);
+        buf_puts(line, "\",\"level\":\"");
+        buf_puts(line, level_names[level]);
+        buf_puts(line, "\",\"msg\":");
         buf_json_string(line, message, strlen(message));
     } else {
         buf_printf(line, "%s %-5s %s", now, level_names[level], message);

@@ -15,6 +15,7 @@ struct body_clock {
     pthread_cond_t changed; /* the list is not empty any more, or it is time to end */
     struct body_read *first, *last;
     int64_t limit_ms;
+    int64_t looks_at; /* when the thread looks again by itself; INT64_MAX: when it is told to */
     bool stopping;
     pthread_t thread;
 };
@@ -30,16 +31,16 @@ static void ignore(int signal_number)
     (void)signal_number;
 }
 
-/* Interrupts all that are late; returns when to look again, or -1 when nobody reads. */
+/* Interrupts all that are late; returns when to look again, INT64_MAX when nobody reads. */
 static int64_t interrupt_late(struct body_clock *body_clock, int64_t now)
 {
     struct body_read *read = body_clock->first;
-    int64_t again = read && read->deadline <= now ? now + AGAIN_MS : -1;
+    int64_t again = read && read->deadline <= now ? now + AGAIN_MS : INT64_MAX;
     for (; read && read->deadline <= now; read = read->next) {
         atomic_store(&read->expired, true);
         (void)pthread_kill(read->reader, SIGURG);
     }
-    return read && (again < 0 || read->deadline < again) ? read->deadline : again;
+    return read && read->deadline < again ? read->deadline : again;
 }
 
 static void *watch(void *arg)
@@ -48,11 +49,11 @@ static void *watch(void *arg)
 
     pthread_mutex_lock(&body_clock->lock);
     while (!body_clock->stopping) {
-        int64_t next = interrupt_late(body_clock, clock_mono_ms());
-        if (next < 0) {
+        body_clock->looks_at = interrupt_late(body_clock, clock_mono_ms());
+        if (body_clock->looks_at == INT64_MAX) {
             pthread_cond_wait(&body_clock->changed, &body_clock->lock);
         } else {
-            const struct timespec until = clock_mono_timespec(next);
+            const struct timespec until = clock_mono_timespec(body_clock->looks_at);
             pthread_cond_timedwait(&body_clock->changed, &body_clock->lock, &until);
         }
     }
@@ -70,6 +71,7 @@ enum err body_clock_start(int64_t limit_ms, struct body_clock **body_clock)
         return ERR_NOMEM;
     }
     made->limit_ms = limit_ms;
+    made->looks_at = INT64_MAX;
     pthread_mutex_init(&made->lock, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -107,8 +109,10 @@ void body_clock_begin(struct body_clock *body_clock, struct body_read *read)
     read->previous = body_clock->last;
     *(body_clock->last ? &body_clock->last->next : &body_clock->first) = read;
     body_clock->last = read;
-    if (body_clock->first == read)
+    if (read->deadline < body_clock->looks_at) { /* hardly ever: it looked for an older one */
+        body_clock->looks_at = read->deadline;
         pthread_cond_signal(&body_clock->changed);
+    }
     pthread_mutex_unlock(&body_clock->lock);
 }
 

@@ -51,15 +51,11 @@ static bool good_id(const char *id)
 void request_set_id(struct request *req)
 {
     const char *given = request_header(req, "X-Request-Id");
-    unsigned char random[16] = {0};
     if (given && good_id(given)) {
         (void)snprintf(req->id, sizeof req->id, "%s", given);
         return;
     }
-    if (crypto_random(random, sizeof random))
-        memcpy(random, &req->started_ms, sizeof req->started_ms);
-    for (size_t i = 0; i < sizeof random; i++)
-        (void)snprintf(req->id + 2 * i, 3, "%02x", random[i]);
+    crypto_unique_hex(req->id);
 }
 
 static bool is_trusted(const struct address *address, const struct network *trusted, size_t count)

@@ -119,8 +119,8 @@ void response_finish(struct response *res, const struct request *req, bool produ
                        "The server could not answer this request; its log says why.");
     }
     buf_reserve(out, res->body.len + res->headers.len + 1024);
-    buf_printf(out, "HTTP/1.1 %d %s\r\n", res->status, response_reason(res->status));
-    buf_printf(out, "X-Request-Id: %s\r\n", req->id);
+    buf_printf(out, "HTTP/1.1 %d %s\r\nX-Request-Id: %s\r\n", res->status,
+               response_reason(res->status), req->id);
     buf_puts(out, security_headers);
     if (production)
         buf_puts(out, "Strict-Transport-Security: max-age=31536000; includeSubDomains\r\n");

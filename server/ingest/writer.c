@@ -3,8 +3,10 @@
 #include "base/clock.h"
 #include "db/array.h"
 
+#include <errno.h>
 #include <pthread.h>
-#include <stdio.h>
+#include <semaphore.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,28 +18,40 @@ enum {
     LAST_MOMENT_MS = 200, /* with less time left than this an event is not taken any more */
 };
 
+/*
+ * QUEUED: in the queue; its thread may give it up. TAKEN: a leader has it, and nobody else touches
+ * it. DONE: its thread may go, and the item with it.
+ */
 enum state { QUEUED, TAKEN, DONE };
 
-/* One waiting thread's event; lives on that thread's stack until it is DONE or given up. */
+/* One waiting thread's event; lives on that thread's stack. */
 struct item {
     const struct writer_event *event;
     struct writer_outcome *outcome;
     struct item *next, *previous; /* in the queue, while QUEUED */
-    pthread_cond_t changed;
     int64_t deadline;
-    enum state state;
-    bool leads; /* its thread must lead the next batch */
     enum err err;
+    atomic_int state;
+    atomic_bool leads; /* its thread must lead the next batch; set while QUEUED only */
+    sem_t news;        /* posted once after each time that `leads` is set, and once when DONE */
+};
+
+/* A leader's parameters, kept from batch to batch so that their memory is. */
+struct arrays {
+    struct arrays *next; /* in the list of those that nobody uses */
+    struct buf bodies, sources, times;
 };
 
 struct writer {
     struct db_pool *pool;
     const struct log *log;
     struct metrics *metrics;
-    pthread_mutex_t lock; /* guards all below, and every item's state */
+    struct arrays all_arrays[WRITER_LEADERS];
+    pthread_mutex_t lock; /* guards all below, and what becomes of a QUEUED item */
     struct item *head, *tail;
     size_t queued, queued_bytes;
     unsigned leaders; /* threads that lead, or were told to; at most WRITER_LEADERS */
+    struct arrays *arrays;
 };
 
 struct writer *writer_new(struct db_pool *pool, const struct log *log, struct metrics *metrics)
@@ -49,6 +63,10 @@ struct writer *writer_new(struct db_pool *pool, const struct log *log, struct me
     writer->log = log;
     writer->metrics = metrics;
     pthread_mutex_init(&writer->lock, NULL);
+    for (size_t i = 0; i < WRITER_LEADERS; i++) {
+        writer->all_arrays[i].next = writer->arrays;
+        writer->arrays = &writer->all_arrays[i];
+    }
     return writer;
 }
 
@@ -56,6 +74,11 @@ void writer_free(struct writer *writer)
 {
     if (!writer)
         return;
+    for (size_t i = 0; i < WRITER_LEADERS; i++) {
+        buf_free(&writer->all_arrays[i].bodies);
+        buf_free(&writer->all_arrays[i].sources);
+        buf_free(&writer->all_arrays[i].times);
+    }
     pthread_mutex_destroy(&writer->lock);
     free(writer);
 }
@@ -78,11 +101,12 @@ static void queue_remove(struct writer *writer, struct item *item)
     writer->queued_bytes -= item->event->len;
 }
 
+/* The post is the last that is done to an item: its thread goes then, and the semaphore with it. */
 static void finish(struct item *item, enum err err)
 {
     item->err = err;
-    item->state = DONE;
-    pthread_cond_signal(&item->changed);
+    atomic_store_explicit(&item->state, DONE, memory_order_release);
+    (void)sem_post(&item->news);
 }
 
 /* Takes a batch off the head of the queue; events out of time are finished on the way. */
@@ -101,11 +125,19 @@ static size_t take_batch(struct writer *writer, struct item **batch)
         if (count && bytes + item->event->len > BATCH_BYTES)
             break;
         queue_remove(writer, item);
-        item->state = TAKEN;
+        atomic_store_explicit(&item->state, TAKEN, memory_order_release);
         bytes += item->event->len;
         batch[count++] = item;
     }
     return count;
+}
+
+static void copy_text(char *out, size_t size, const char *text)
+{
+    size_t len = text ? strnlen(text, size - 1) : 0;
+    if (len)
+        memcpy(out, text, len);
+    out[len] = '\0';
 }
 
 /* Copies what ingest says of each event into its outcome. */
@@ -117,22 +149,30 @@ static enum err read_outcomes(struct item **batch, size_t count, const struct db
     for (size_t row = 0; row < count; row++) {
         const char *ord = db_value(result, row, ORD);
         const char *outcome = db_value(result, row, OUTCOME);
-        const char *error = db_value(result, row, ERROR);
         size_t index = ord ? strtoul(ord, NULL, 10) : 0;
         if (index < 1 || index > count || !outcome)
             return ERR_INTERNAL;
         struct writer_outcome *out = batch[index - 1]->outcome;
-        (void)snprintf(out->outcome, sizeof out->outcome, "%s", outcome);
-        (void)snprintf(out->error, sizeof out->error, "%s", error ? error : "");
+        copy_text(out->outcome, sizeof out->outcome, outcome);
+        copy_text(out->error, sizeof out->error, db_value(result, row, ERROR));
     }
     return ERR_OK;
+}
+
+static int64_t earliest_deadline(struct item **batch, size_t count)
+{
+    int64_t earliest = batch[0]->deadline;
+    for (size_t i = 1; i < count; i++)
+        if (batch[i]->deadline < earliest)
+            earliest = batch[i]->deadline;
+    return earliest;
 }
 
 /* One statement on one connection. `*again`: the connection broke, another may do. */
 static enum err try_batch(struct writer *writer, struct item **batch, size_t count,
                           const struct db_param *params, bool *again)
 {
-    int64_t deadline = batch[0]->deadline; /* first come, so the earliest */
+    int64_t deadline = earliest_deadline(batch, count);
     struct db_conn *conn = NULL;
     struct db_result *result = NULL;
 
@@ -153,109 +193,143 @@ static enum err try_batch(struct writer *writer, struct item **batch, size_t cou
     return err;
 }
 
-static enum err write_batch(struct writer *writer, struct item **batch, size_t count)
+/* Empties an array, and gives its memory back when one large event has made it too large to keep. */
+static void array_reset(struct buf *buf)
 {
-    struct buf bodies = {0};
-    struct buf sources = {0};
-    struct buf times = {0};
+    buf->len = 0;
+    if (buf->size > 2 * BATCH_BYTES || buf->failed)
+        buf_free(buf);
+}
+
+static enum err write_batch(struct writer *writer, struct arrays *arrays, struct item **batch,
+                            size_t count)
+{
     enum err err = ERR_NOMEM;
 
-    array_begin(&bodies, ARRAY_BYTEA, count);
-    array_begin(&sources, ARRAY_TEXT, count);
-    array_begin(&times, ARRAY_INT8, count);
+    array_begin(&arrays->bodies, ARRAY_BYTEA, count);
+    array_begin(&arrays->sources, ARRAY_TEXT, count);
+    array_begin(&arrays->times, ARRAY_INT8, count);
     for (size_t i = 0; i < count; i++) {
         const struct writer_event *event = batch[i]->event;
-        array_add_bytes(&bodies, event->body, event->len);
-        array_add_bytes(&sources, event->source, strlen(event->source));
-        array_add_int8(&times, event->sent_ms);
+        array_add_bytes(&arrays->bodies, event->body, event->len);
+        array_add_bytes(&arrays->sources, event->source, strlen(event->source));
+        array_add_int8(&arrays->times, event->sent_ms);
     }
-    if (!bodies.failed && !sources.failed && !times.failed) {
-        const struct db_param params[] = {array_param(&bodies), array_param(&sources),
-                                          array_param(&times)};
+    if (!arrays->bodies.failed && !arrays->sources.failed && !arrays->times.failed) {
+        const struct db_param params[] = {array_param(&arrays->bodies),
+                                          array_param(&arrays->sources),
+                                          array_param(&arrays->times)};
         bool again = false;
         err = try_batch(writer, batch, count, params, &again);
         if (again)
             err = try_batch(writer, batch, count, params, &again);
     }
-    buf_free(&bodies);
-    buf_free(&sources);
-    buf_free(&times);
+    array_reset(&arrays->bodies);
+    array_reset(&arrays->sources);
+    array_reset(&arrays->times);
     return err;
 }
 
-/* Tells the first that waits to lead; if there is none, or it was told already, one leads less. */
-static void hand_on_lead(struct writer *writer)
+/* Hands the lead to the next that waits, or ends it. The lock is held. */
+static void hand_on(struct writer *writer)
 {
-    if (writer->head && !writer->head->leads) {
-        writer->head->leads = true;
-        pthread_cond_signal(&writer->head->changed);
-    } else {
+    struct item *next = writer->head;
+    while (next && atomic_load_explicit(&next->leads, memory_order_relaxed))
+        next = next->next;
+    if (!next) {
         writer->leaders--;
+        return;
     }
+    atomic_store_explicit(&next->leads, true, memory_order_release);
+    (void)sem_post(&next->news);
 }
 
-/* Leads one batch, then hands the lead on. Called and returns with the lock held. */
+/* Leads one batch: takes it, writes it, hands the lead on and lets the followers go. */
 static void lead(struct writer *writer)
 {
     struct item *batch[BATCH_EVENTS];
     enum err errs[BATCH_EVENTS];
-    size_t count = take_batch(writer, batch);
 
+    pthread_mutex_lock(&writer->lock);
+    struct arrays *arrays = writer->arrays;
+    writer->arrays = arrays->next;
+    size_t count = take_batch(writer, batch);
     pthread_mutex_unlock(&writer->lock);
-    enum err err = count ? write_batch(writer, batch, count) : ERR_OK;
+
+    enum err err = count ? write_batch(writer, arrays, batch, count) : ERR_OK;
     if (count && !err)
         metrics_observe(writer->metrics, METRIC_WRITE_GROUP_EVENTS, 0, count);
     for (size_t i = 0; i < count; i++) /* one bad event must not fail the others */
-        errs[i] = err == ERR_DATA && count > 1 ? write_batch(writer, &batch[i], 1) : err;
-    pthread_mutex_lock(&writer->lock);
+        errs[i] = err == ERR_DATA && count > 1 ? write_batch(writer, arrays, &batch[i], 1) : err;
 
+    pthread_mutex_lock(&writer->lock);
+    arrays->next = writer->arrays;
+    writer->arrays = arrays;
+    hand_on(writer);
+    pthread_mutex_unlock(&writer->lock);
     for (size_t i = 0; i < count; i++)
         finish(batch[i], errs[i]);
-    hand_on_lead(writer);
 }
 
-/* Waits until `item` is DONE, leading when asked to. Called and returns with the lock held. */
-static void await(struct writer *writer, struct item *item)
+/* Takes an item out of the queue whose time is up. false: too late, it is TAKEN or must lead. */
+static bool give_up(struct writer *writer, struct item *item)
+{
+    pthread_mutex_lock(&writer->lock);
+    bool may = atomic_load_explicit(&item->state, memory_order_relaxed) == QUEUED &&
+               !atomic_load_explicit(&item->leads, memory_order_relaxed);
+    if (may)
+        queue_remove(writer, item);
+    pthread_mutex_unlock(&writer->lock);
+    return may;
+}
+
+/*
+ * Waits until `item` is DONE, leading when asked to. Every post is waited for before the item goes.
+ * `leads` is looked at after the state: it is never set once the item is TAKEN, so an item that is
+ * DONE and is not to lead never will be.
+ */
+static enum err await(struct writer *writer, struct item *item)
 {
     const struct timespec until = clock_mono_timespec(item->deadline);
-    while (item->state != DONE) {
-        if (item->leads) {
-            item->leads = false;
+    int expected = 1; /* posts: that it is DONE, and those for leading */
+    for (;;) {
+        int state = atomic_load_explicit(&item->state, memory_order_acquire);
+        if (atomic_exchange_explicit(&item->leads, false, memory_order_acquire)) {
+            expected++;
             lead(writer);
-        } else if (item->state == TAKEN) {
-            pthread_cond_wait(&item->changed, &writer->lock); /* the leader has a deadline */
-        } else if (pthread_cond_timedwait(&item->changed, &writer->lock, &until) &&
-                   item->state == QUEUED && !item->leads) {
-            queue_remove(writer, item);
-            finish(item, ERR_TIMEOUT);
+        } else if (state == DONE && expected == 0) {
+            return item->err;
+        } else if (state != QUEUED) { /* DONE, or soon: the leader has a deadline */
+            expected -= sem_wait(&item->news) == 0;
+        } else if (sem_clockwait(&item->news, CLOCK_MONOTONIC, &until) == 0) {
+            expected--;
+        } else if (errno == ETIMEDOUT && give_up(writer, item)) {
+            return ERR_TIMEOUT;
         }
     }
-    if (item->leads) /* another leader was faster than the word of it */
-        hand_on_lead(writer);
 }
 
 enum err writer_store(struct writer *writer, const struct writer_event *event, int64_t deadline,
                       struct writer_outcome *outcome)
 {
     struct item item = {.event = event, .outcome = outcome, .deadline = deadline};
-    pthread_condattr_t attr;
+    bool leads = false;
 
     *outcome = (struct writer_outcome){{0}, {0}};
+    if (sem_init(&item.news, 0, 0))
+        return ERR_INTERNAL;
     pthread_mutex_lock(&writer->lock);
-    if (writer->queued >= QUEUE_EVENTS ||
-        (writer->queued && writer->queued_bytes + event->len > QUEUE_BYTES)) {
-        pthread_mutex_unlock(&writer->lock);
-        return ERR_BUSY;
+    bool full = writer->queued >= QUEUE_EVENTS ||
+                (writer->queued && writer->queued_bytes + event->len > QUEUE_BYTES);
+    if (!full) {
+        queue_add(writer, &item);
+        leads = writer->leaders < WRITER_LEADERS;
+        writer->leaders += leads;
     }
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&item.changed, &attr);
-    pthread_condattr_destroy(&attr);
-    queue_add(writer, &item);
-    item.leads = writer->leaders < WRITER_LEADERS;
-    writer->leaders += item.leads;
-    await(writer, &item);
     pthread_mutex_unlock(&writer->lock);
-    pthread_cond_destroy(&item.changed);
-    return item.err;
+    if (leads)
+        lead(writer);
+    enum err err = full ? ERR_BUSY : await(writer, &item);
+    (void)sem_destroy(&item.news);
+    return err;
 }
