@@ -1,4 +1,5 @@
 /* The command line, and nothing else: one table of commands. */
+#include "api/check.h"
 #include "api/routes.h"
 #include "api/serve.h"
 #include "auth/key_command.h"
@@ -24,6 +25,14 @@ static int wrong_argument(const char *command, const char *argument)
 static int run_serve(int argc, char **argv)
 {
     return argc > 1 ? wrong_argument("serve", argv[1]) : serve_run();
+}
+
+static int run_check(int argc, char **argv)
+{
+    bool running = argc > 1 && strcmp(argv[1], "--running") == 0;
+    if (argc > 1 + running)
+        return wrong_argument("check", argv[1 + running]);
+    return running ? check_running() : check_run();
 }
 
 static int run_routes(int argc, char **argv)
@@ -82,6 +91,14 @@ static const struct command {
      "usage: frontdesk migrate [--status]\n\n"
      "Applies the migrations that the database lacks, as the role of MIGRATION_DATABASE_URL (else\n"
      "DATABASE_URL). Running it twice is safe. --status lists all of them and changes nothing.\n"},
+    {"check", run_check, false, "say whether it can serve here, and what to do if not",
+     "usage: frontdesk check [--running]\n\n"
+     "Looks at the settings, the database, the extension, the schema, Retell's key, the clock and\n"
+     "the disk, and changes nothing. Each gets a line: ok; warn, for what works now and may not "
+     "for\n"
+     "long; FAIL, with what to do. Exits with 0 when nothing failed. --running asks the server "
+     "that\n"
+     "runs here whether it is ready, and nothing else.\n"},
     {"routes", run_routes, false, "print every endpoint",
      "usage: frontdesk routes\n\n"
      "Prints the table of the main port's endpoints as JSON: method, pattern, who may call it\n"

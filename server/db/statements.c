@@ -195,6 +195,18 @@ static const struct statement_text texts[STATEMENT_COUNT] = {
                           "SELECT * FROM frontdesk.ingest($1::bytea[], $2::text[], $3::bigint[])",
                           3},
 
+    /* One row, in the order of api/check.c. Works without the extension. */
+    [STATEMENT_CHECK] =
+        {"check",
+         "SELECT pg_catalog.current_setting('server_version'),"
+         " (SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'frontdesk'),"
+         " (SELECT default_version FROM pg_catalog.pg_available_extensions"
+         " WHERE name = 'frontdesk'),"
+         " (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000)::bigint,"
+         " pg_catalog.pg_is_in_recovery(),"
+         " (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user)",
+         0},
+
     /* The extension's version, NULL when it is not there. */
     [STATEMENT_READINESS] = {"readiness",
                              "SELECT (SELECT extversion FROM pg_catalog.pg_extension"
