@@ -2,6 +2,10 @@
  * Reading statistics over ranges: months, where a month is cut its days, where a day is cut its
  * hours, and the calls of what is cut but has nothing below it; then the deltas of everything that
  * was not read call by call. All statements see one snapshot, the calling query's.
+ *
+ * Of a bucket that is cut once, by a bound between two parts, only the calls on the shorter side are
+ * read: the other side is the bucket less these. So the days of a zone that is five hours from UTC
+ * cost a fifth of their calls.
  */
 #include "postgres.h"
 
@@ -28,6 +32,17 @@ struct ranges {
     int count, room;
 };
 
+/* A bucket without rows below it that one bound cuts: what is on one side of it is read. */
+struct cut {
+    struct range bucket;
+    int read, rest; /* the parts of the two sides */
+};
+
+struct cuts {
+    struct cut *list; /* ascending */
+    int count, room;
+};
+
 /* What one rollup_series() is about. */
 struct walk {
     Datum agent_id;
@@ -37,7 +52,8 @@ struct walk {
     bool stats;           /* some part wants more than the number */
     MemoryContext memory; /* the caller's: accumulators grow there */
     struct ranges below;  /* cut buckets that have rows below them */
-    struct ranges raw;    /* what is read call by call; whole buckets but for the outer bounds */
+    struct ranges raw;    /* what is read call by call; whole buckets but for bounds and cuts */
+    struct cuts cuts;
     enum bucket_grain grain;
 };
 
@@ -161,6 +177,53 @@ static bool is_outside(const struct walk *walk, int64 from, int64 to)
            (from >= walk->bounds[walk->part_count] && walk->bounds[walk->part_count] != ROLLUP_END);
 }
 
+/* ---- cuts ---- */
+
+/* Is the bucket cut by one bound between two parts? Then it is noted, and its shorter side read. */
+static bool add_cut(struct walk *walk, int64 from, int64 to)
+{
+    struct cuts *cuts = &walk->cuts;
+    int first = part_of(walk, from), last = part_of(walk, to - 1);
+    int64 bound;
+    bool before;
+
+    if (first < 0 || last != first + 1)
+        return false;
+    bound = walk->bounds[last];
+    before = bound - from <= to - bound;
+    if (cuts->count == cuts->room) {
+        MemoryContext outer = MemoryContextSwitchTo(walk->memory);
+        cuts->room = Max(8, cuts->room * 2);
+        cuts->list = cuts->list ? repalloc(cuts->list, sizeof(*cuts->list) * (size_t)cuts->room)
+                                : palloc(sizeof(*cuts->list) * (size_t)cuts->room);
+        MemoryContextSwitchTo(outer);
+    }
+    cuts->list[cuts->count++] =
+        (struct cut){{from, to}, before ? first : last, before ? last : first};
+    add_range(walk, &walk->raw, before ? from : bound, before ? bound : to);
+    return true;
+}
+
+static int compare_cuts(const void *a, const void *b)
+{
+    return compare_ranges(&((const struct cut *)a)->bucket, &((const struct cut *)b)->bucket);
+}
+
+/* The cut bucket that `at` falls into, or NULL. */
+static const struct cut *cut_at(const struct walk *walk, int64 at)
+{
+    int low = 0, high = walk->cuts.count;
+
+    while (low < high) {
+        int middle = (low + high) / 2;
+        if (walk->cuts.list[middle].bucket.from <= at)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low > 0 && at < walk->cuts.list[low - 1].bucket.to ? &walk->cuts.list[low - 1] : NULL;
+}
+
 /* ---- rows ---- */
 
 static void add_value(struct walk *walk, int part, int64 calls, Datum stats)
@@ -184,6 +247,9 @@ static void take_bucket(const Datum *values, const bool *nulls, void *argument)
     int part = part_of_bucket(walk, from, to);
 
     (void)nulls;
+    if (part < 0 && !DatumGetBool(values[2]) && walk->grain != BUCKET_HOUR &&
+        add_cut(walk, from, to))
+        part = walk->cuts.list[walk->cuts.count - 1].rest;
     if (part >= 0)
         add_value(walk, part, DatumGetInt64(values[1]), walk->stats ? values[3] : (Datum)0);
     else if (!is_outside(walk, from, to) && walk->grain != BUCKET_HOUR)
@@ -195,30 +261,43 @@ static void take_delta(const Datum *values, const bool *nulls, void *argument)
 {
     struct walk *walk = argument;
     int64 from = DatumGetInt64(values[0]), to = bucket_end(BUCKET_HOUR, from);
-    int part = part_of_bucket(walk, from, to);
+    const struct cut *cut = cut_at(walk, from);
+    int part = cut ? cut->rest : part_of_bucket(walk, from, to);
 
     (void)nulls;
-    if (part >= 0 && !in_ranges(&walk->raw, from))
+    if (part >= 0 && (cut || !in_ranges(&walk->raw, from)))
         add_value(walk, part, DatumGetInt64(values[1]), walk->stats ? values[2] : (Datum)0);
+}
+
+/* Adds a call to a part, or takes it away. */
+static void add_call(struct walk *walk, int part, const struct stats_call *call, int sign)
+{
+    struct rollup_part *to = &walk->parts[part];
+
+    to->calls += sign;
+    if (to->stats) {
+        MemoryContext before = MemoryContextSwitchTo(walk->memory);
+        call_stats_count(to->stats, call, sign);
+        MemoryContextSwitchTo(before);
+    }
 }
 
 /* A call: started_at and, if wanted, what is counted of it. */
 static void take_call(const Datum *values, const bool *nulls, void *argument)
 {
     struct walk *walk = argument;
-    int part = part_of(walk, DatumGetInt64(values[0]));
+    int64 at = DatumGetInt64(values[0]);
+    const struct cut *cut = cut_at(walk, at);
+    int part = part_of(walk, at);
+    struct stats_call call = {0};
 
     if (part < 0)
         return;
-    walk->parts[part].calls++;
-    if (walk->parts[part].stats) {
-        struct stats_call call;
-        MemoryContext before;
+    if (walk->stats)
         rollup_read_call(values, nulls, &call);
-        before = MemoryContextSwitchTo(walk->memory);
-        call_stats_count(walk->parts[part].stats, &call, 1);
-        MemoryContextSwitchTo(before);
-    }
+    add_call(walk, part, &call, 1);
+    if (cut)
+        add_call(walk, cut->rest, &call, -1);
 }
 
 /* ---- the walk ---- */
@@ -291,10 +370,12 @@ void rollup_series(Datum agent_id, const int64 *bounds, int part_count, struct r
             walk_buckets(&walk, above.list[i]);
         above = walk.below;
     }
-    /* An hour that a bound cuts is read call by call, whatever there is of it elsewhere. */
+    if (walk.cuts.count > 1)
+        qsort(walk.cuts.list, (size_t)walk.cuts.count, sizeof(*walk.cuts.list), compare_cuts);
+    /* Another hour that a bound cuts is read call by call, whatever there is of it elsewhere. */
     for (int i = 0; i <= part_count; i++) {
         int64 from = bucket_start(BUCKET_HOUR, bounds[i]);
-        if (from != bounds[i] && bounds[i] != ROLLUP_END)
+        if (from != bounds[i] && bounds[i] != ROLLUP_END && !cut_at(&walk, bounds[i]))
             add_range(&walk, &walk.raw, from, bucket_end(BUCKET_HOUR, from));
     }
     tidy_ranges(&walk.raw);
