@@ -17,7 +17,7 @@ struct limiter;
 /* What of a route counts against its client. */
 enum limit {
     LIMIT_REQUESTS, /* every request */
-    LIMIT_FAILURES, /* answers of 401 only, by a count of their own; the others are never refused */
+    LIMIT_FAILURES, /* what never comes to the handler, and its 401; nothing else is refused */
     LIMIT_NONE,     /* nothing */
 };
 

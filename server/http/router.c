@@ -70,9 +70,8 @@ static bool take_body(const struct router *router, const struct route *route, st
                       struct response *res, const struct body_source *body)
 {
     size_t cap = route->max_body ? route->max_body : router->webhook_max_bytes;
-    if (!route->json_body && !route->raw_body) {
+    if (!route->json_body && !route->raw_body)
         return true;
-    }
     if ((uint64_t)body->length > cap) {
         response_error(res, req, 413, "payload_too_large", "The body is larger than this allows.");
         return false;
@@ -122,7 +121,8 @@ static void count_request(const struct router *router, enum limit limit, struct 
                "X-RateLimit-Reset: %lld\r\n",
                name, (long long)state.max, (long long)(state.window_ms + 999) / 1000, name,
                (long long)state.remaining, seconds, (long long)state.max,
-               (long long)state.remaining, (long long)(clock_wall_ms() + state.reset_ms) / 1000);
+               (long long)state.remaining,
+               (long long)(clock_wall_ms() + state.reset_ms + 999) / 1000);
     if (state.within)
         return;
     buf_printf(&res->headers, "Retry-After: %lld\r\n", seconds);
@@ -177,6 +177,7 @@ static void dispatch(const struct router *router, struct request *req, struct re
     size_t lengths[REQUEST_MAX_PARAMS] = {0};
     const struct route *route = find_route(router, req, starts, lengths, allowed);
     enum limit limit = route ? route->limit : LIMIT_REQUESTS;
+    bool reached = false; /* the handler */
 
     req->route = route ? (size_t)(route - router->routes) : router->route_count;
     if (!router->limiter || (!route && req->method == METHOD_OPTIONS))
@@ -189,11 +190,13 @@ static void dispatch(const struct router *router, struct request *req, struct re
         refuse_method(router, req, res, allowed);
     else if (!route)
         response_error(res, req, 404, "not_found", "There is nothing at this address.");
-    else if (take_params(req, res, starts, lengths) &&
-             router->guard(router->app, route->access, req, res) &&
-             take_body(router, route, req, res, body))
+    else
+        reached = take_params(req, res, starts, lengths) &&
+                  router->guard(router->app, route->access, req, res) &&
+                  take_body(router, route, req, res, body);
+    if (reached)
         route->handler(router->app, req, res);
-    if (limit == LIMIT_FAILURES && res->status == 401)
+    if (limit == LIMIT_FAILURES && (reached ? res->status == 401 : res->status < 500))
         count_request(router, limit, req, res);
 }
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import {
-  SERVICE_KEY, WEBHOOK, call, eventually, frontdesk, get, migrate, post, raw, request, settings, sleep, startCluster, startServer, within,
+  SERVICE_KEY, WEBHOOK, call, eventually, frontdesk, get, migrate, post, raw, request, settings, sign, sleep, startCluster, startServer, within,
 } from './harness.js';
 import { ended, endedCall } from './samples.js';
 
@@ -186,6 +186,16 @@ test('posts that Retell did not sign are counted, and beyond the limit refused w
   }
   assert.equal((await post(server, ended(endedCall({ agent_id: 'agent_genuine' })))).status, 204, 'a genuine one passes all the same');
   assert.equal((await get(server, AGENTS)).status, 200, 'and requests have a count of their own');
+});
+
+test('posts that are too large to look at are counted too', async (t) => {
+  const server = await limited(t);
+  for (let n = 1; n <= MAX + 1; n++) {
+    const signature = await sign('x');
+    const answer = await raw(server, `POST ${WEBHOOK} HTTP/1.1\r\nHost: x\r\nx-retell-signature: ${signature}\r\nContent-Length: 99999999\r\n\r\n`);
+    assert.equal(answer.status, n <= MAX ? 413 : 429);
+  }
+  assert.equal((await post(server, 'no JSON at all')).status, 400, 'what is signed is told what is wrong with it');
 });
 
 test('a large post without a plausible signature is refused before its body is read', async (t) => {
