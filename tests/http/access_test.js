@@ -2,7 +2,7 @@
 // routes come from the binary's own table (`frontdesk routes`), so that one without a rule here fails.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { SERVICE_KEY, call, frontdesk, post, settings, startAll } from './harness.js';
+import { SERVICE_KEY, call, eventually, frontdesk, post, settings, startAll } from './harness.js';
 import { analyzed, endedCall } from './samples.js';
 
 const PASSWORD = 'correct horse battery';
@@ -24,6 +24,12 @@ before(async () => {
   for (const [agent, count] of Object.entries(CALLS))
     for (let n = 1; n <= count; n++)
       assert.equal((await post(server, analyzed(endedCall({ agent_id: agent, agent_name: agent, call_id: `${agent}_${n}` })))).status, 204);
+
+  await eventually('the words of all calls are indexed', async () => {
+    await all.cluster.exec('SELECT frontdesk.index_text(10000)'); // rather than wait for the server to
+    const { total } = (await call(server, 'GET', `${DASHBOARD}/search/calls?query=table`, { key: SERVICE_KEY })).json.data.pagination;
+    return total === Object.values(CALLS).reduce((a, b) => a + b);
+  });
 
   const ok = (answer, status = 200) => {
     assert.equal(answer.status, status, answer.text);
