@@ -311,12 +311,18 @@ bool db_conn_usable(const struct db_conn *conn)
 
 bool db_conn_gone(struct db_conn *conn)
 {
-    struct pollfd p = {.fd = PQsocket(conn->pg), .events = POLLIN};
-    if (p.fd < 0)
-        return true;
-    if (poll(&p, 1, 0) <= 0)
-        return false;
-    return !PQconsumeInput(conn->pg) || PQstatus(conn->pg) != CONNECTION_OK;
+    /* A server that ends first says so: the end itself is only seen once that is read. */
+    enum { READS = 4 };
+    for (int i = 0; i < READS; i++) {
+        struct pollfd p = {.fd = PQsocket(conn->pg), .events = POLLIN};
+        if (p.fd < 0)
+            return true;
+        if (poll(&p, 1, 0) <= 0)
+            return false;
+        if (!PQconsumeInput(conn->pg) || PQstatus(conn->pg) != CONNECTION_OK)
+            return true;
+    }
+    return true; /* nobody has asked it anything */
 }
 
 size_t db_rows(const struct db_result *result)
