@@ -306,6 +306,8 @@ static const struct statement_text texts[STATEMENT_COUNT] = {
                                      "SELECT frontdesk.sync_fetch_failed($1, $2, $3::boolean, $4)",
                                      4},
     [STATEMENT_SYNC_LOCK] = {"sync_lock", "SELECT frontdesk.sync_lock()", 0},
+    [STATEMENT_SYNC_PUT_OFF] = {"sync_put_off",
+                                "SELECT frontdesk.sync_put_off($1::text[], $2::text[])", 2},
     [STATEMENT_SYNC_STATUS] = {"sync_status", "SELECT frontdesk.sync_status_json()", 0},
     [STATEMENT_SYNC_STORE] = {"sync_store",
                               "SELECT added, changed, failed, problem FROM"

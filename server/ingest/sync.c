@@ -65,24 +65,33 @@ int64_t sync_value(const struct db_result *result, size_t row, int column)
     return text ? strtoll(text, NULL, 10) : -1;
 }
 
-bool sync_exec(struct sync *sync, enum statement statement, const struct db_param *params,
-               struct db_result **result)
+/* One that a lock, a deadlock or a restart of another session has stopped is tried again. */
+static enum err try_exec(struct sync *sync, enum statement statement, const struct db_param *params,
+                         struct db_result **result)
 {
     *result = NULL;
     for (int try = 1;; try++) {
         enum err err =
             db_conn_exec(sync->conn, statement, params, clock_mono_ms() + STATEMENT_MS, result);
-        if (!err)
-            return true;
         bool passes = (err == ERR_UNAVAILABLE || err == ERR_TIMEOUT) && db_conn_usable(sync->conn);
-        if (!passes || try == TRIES || atomic_load(sync->opt->stop)) {
-            char message[SYNC_MESSAGE_SIZE];
-            (void)snprintf(message, sizeof message, "the database did not take it (%s): %s",
-                           statement_text(statement)->name, db_conn_error(sync->conn));
-            return sync_fail(sync, SYNC_NO_DATABASE, message);
-        }
+        if (!passes || try == TRIES || atomic_load(sync->opt->stop))
+            return err;
         (void)poll(NULL, 0, PAUSE_MS << try);
     }
+}
+
+static bool fail_exec(struct sync *sync, enum statement statement)
+{
+    char message[SYNC_MESSAGE_SIZE];
+    (void)snprintf(message, sizeof message, "the database did not take it (%s): %s",
+                   statement_text(statement)->name, db_conn_error(sync->conn));
+    return sync_fail(sync, SYNC_NO_DATABASE, message);
+}
+
+bool sync_exec(struct sync *sync, enum statement statement, const struct db_param *params,
+               struct db_result **result)
+{
+    return !try_exec(sync, statement, params, result) || fail_exec(sync, statement);
 }
 
 static bool exec_only(struct sync *sync, enum statement statement, const struct db_param *params)
@@ -99,51 +108,81 @@ static void say_progress(const struct sync *sync)
         sync->opt->progress(sync->opt->user, &sync->report->calls);
 }
 
-/* Takes what sync_store() of the database says into the report. */
-static void count(struct sync *sync, const struct db_result *result, size_t calls, bool whole,
-                  bool *news)
+/* Takes what the database says of a batch into the report. */
+static void count(struct sync *sync, const struct db_result *result, const struct sync_batch *batch)
 {
     enum { ADDED, CHANGED, FAILED, PROBLEM };
     struct sync_counts *counts = &sync->report->calls;
     const char *problem = db_value(result, 0, PROBLEM);
-    int64_t added = sync_value(result, 0, ADDED), changed = sync_value(result, 0, CHANGED);
-    *(whole ? &counts->fetched : &counts->listed) += (int64_t)calls;
-    counts->added += added;
-    counts->changed += changed;
+    *(batch->whole ? &counts->fetched : &counts->listed) += (int64_t)batch->count;
+    counts->added += sync_value(result, 0, ADDED);
+    counts->changed += sync_value(result, 0, CHANGED);
     counts->failed += sync_value(result, 0, FAILED);
     if (problem && !sync->report->message[0])
         (void)snprintf(sync->report->message, sizeof sync->report->message,
                        "a call was not understood: %s", problem);
-    if (news)
-        *news |= added + changed > 0;
     say_progress(sync);
 }
 
-bool sync_store(struct sync *sync, const struct json_text *calls, size_t n, int64_t asked_ms,
-                bool whole, int64_t started_to, int64_t ended_to, bool *news)
+/* Stores calls by one statement, all or none. */
+static enum err store_once(struct sync *sync, const struct sync_batch *batch)
 {
     struct sync_number asked = {""}, started = {""}, ended = {""};
     struct db_result *result = NULL;
     struct buf bodies = {0};
-    if (n) {
-        array_begin(&bodies, ARRAY_BYTEA, n);
-        for (size_t i = 0; i < n; i++)
-            array_add_bytes(&bodies, calls[i].s, calls[i].len);
+    if (batch->count) {
+        array_begin(&bodies, ARRAY_BYTEA, batch->count);
+        for (size_t i = 0; i < batch->count; i++)
+            array_add_bytes(&bodies, batch->calls[i].s, batch->calls[i].len);
     }
-    if (bodies.failed) {
-        buf_free(&bodies);
-        return sync_fail(sync, SYNC_FAILED, "out of memory");
+    enum err err = bodies.failed ? ERR_NOMEM : ERR_OK;
+    if (!err) {
+        const struct db_param params[] = {db_text(sync->order->agent_id),
+                                          batch->count ? array_param(&bodies) : db_text("{}"),
+                                          sync_number(&asked, batch->asked_ms),
+                                          db_text(batch->whole ? "true" : "false"),
+                                          sync_optional(&started, batch->started_to),
+                                          sync_optional(&ended, batch->ended_to)};
+        err = try_exec(sync, STATEMENT_SYNC_STORE, params, &result);
     }
-    const struct db_param params[] = {
-        db_text(sync->order->agent_id),      n ? array_param(&bodies) : db_text("{}"),
-        sync_number(&asked, asked_ms),       db_text(whole ? "true" : "false"),
-        sync_optional(&started, started_to), sync_optional(&ended, ended_to)};
-    bool good = sync_exec(sync, STATEMENT_SYNC_STORE, params, &result);
-    if (good)
-        count(sync, result, n, whole, news);
+    if (!err)
+        count(sync, result, batch);
     db_result_free(result);
     buf_free(&bodies);
-    return good;
+    return err;
+}
+
+/* The database refuses this call, and would again: it fails alone, and the cursor moves on. */
+static enum err leave_out(struct sync *sync, const struct sync_batch *batch)
+{
+    struct sync_batch none = *batch;
+    log_error(sync->opt->log, "a polled call is refused by the database",
+              LOG_STR("error", db_conn_error(sync->conn)));
+    if (!sync->report->message[0])
+        (void)snprintf(sync->report->message, sizeof sync->report->message,
+                       "the database refuses a call: %s", db_conn_error(sync->conn));
+    sync->report->calls.failed++;
+    none.count = 0;
+    return store_once(sync, &none);
+}
+
+bool sync_store(struct sync *sync, const struct sync_batch *batch)
+{
+    enum err err = store_once(sync, batch);
+    bool refused = (err == ERR_DATA || err == ERR_INTERNAL) && db_conn_usable(sync->conn);
+    for (size_t i = 0; refused && i < batch->count; i++) {
+        struct sync_batch one = *batch;
+        one.calls = &batch->calls[i];
+        one.count = 1;
+        if (i + 1 < batch->count)
+            one.started_to = one.ended_to = -1;
+        err = store_once(sync, &one);
+        if ((err == ERR_DATA || err == ERR_INTERNAL) && db_conn_usable(sync->conn))
+            err = leave_out(sync, &one);
+        refused = !err;
+    }
+    return !err || (err == ERR_NOMEM ? sync_fail(sync, SYNC_FAILED, "out of memory")
+                                     : fail_exec(sync, STATEMENT_SYNC_STORE));
 }
 
 /* ---- beginning and ending ---- */
@@ -212,30 +251,33 @@ static bool begin(struct sync *sync)
     return true;
 }
 
-/* Decides from when on calls are listed by their start. */
+/*
+ * Decides from when on calls are listed. What is looked at again reaches back a window before the
+ * last successful run, if that is longer ago than this one: an outage of any length hides nothing.
+ */
 static void choose_window(struct sync *sync)
 {
-    const struct sync_order *order = sync->order;
-    int64_t lower = 0;
+    const int64_t since = sync->order->since_ms;
+    int64_t lower = 0, ended = 0;
     sync->began_ms = retell_client_now_ms(sync->opt->client);
-    if (order->since_ms >= 0) {
-        lower = order->since_ms;
-    } else if (sync->started_to >= 0) {
-        lower = sync->started_to - OVERLAP_MS;
-        if (sync->scan && sync->began_ms - sync->opt->window_ms < lower)
-            lower = sync->began_ms - sync->opt->window_ms;
+    sync->window_from = sync->began_ms;
+    if (sync->looked_at >= 0 && sync->looked_at < sync->window_from)
+        sync->window_from = sync->looked_at;
+    sync->window_from -= sync->opt->window_ms;
+    if (since >= 0) {
+        lower = ended = since;
+    } else {
+        ended = sync->ended_to >= 0 ? sync->ended_to - OVERLAP_MS : sync->window_from;
+        lower = sync->started_to >= 0 ? sync->started_to - OVERLAP_MS : 0;
+        if (sync->scan && sync->window_from < lower)
+            lower = sync->window_from;
+        if (sync->scan && sync->window_from < ended)
+            ended = sync->window_from;
     }
     sync->lower_ms = lower > 0 ? lower : 0;
+    sync->ended_from = ended > 0 ? ended : 0;
     sync->moves_cursor =
         sync->started_to >= 0 ? sync->lower_ms <= sync->started_to : sync->lower_ms == 0;
-    /* What has ended before is found from here on; see sync_lists(). */
-    if (order->since_ms >= 0)
-        sync->ended_to = order->since_ms;
-    else if (sync->ended_to < 0 ||
-             (sync->scan && sync->began_ms - sync->opt->window_ms < sync->ended_to - OVERLAP_MS))
-        sync->ended_to = sync->began_ms - sync->opt->window_ms;
-    else
-        sync->ended_to -= OVERLAP_MS;
     sync->last_started = sync->last_ended = -1;
     sync->ordered = true;
 }
@@ -266,6 +308,20 @@ static bool end(struct sync *sync, const char *reason)
     return exec_only(sync, STATEMENT_SYNC_END, params);
 }
 
+/*
+ * How long this run may fetch transcripts: until the next one is due, but for half an interval even
+ * when the lists have taken all of it, or slow lists would keep transcripts away for ever.
+ */
+static int64_t fetch_until(const struct sync *sync)
+{
+    const int64_t interval = sync->opt->interval_ms;
+    int64_t due = sync->began_mono_ms + interval;
+    int64_t least = clock_mono_ms() + interval / 2;
+    if (sync->order->forced || interval == 0)
+        return INT64_MAX;
+    return due > least ? due : least;
+}
+
 static bool steps(struct sync *sync)
 {
     if (sync->agents_due && !sync_agents(sync))
@@ -275,10 +331,7 @@ static bool steps(struct sync *sync)
     choose_window(sync);
     if (!sync_lists(sync) || !sync_unfinished(sync) || !end(sync, NULL))
         return false;
-    int64_t until = sync->order->forced || sync->opt->interval_ms == 0
-                        ? INT64_MAX
-                        : sync->began_mono_ms + sync->opt->interval_ms;
-    return sync_fetch(sync, until);
+    return sync_fetch(sync, fetch_until(sync));
 }
 
 static void log_end(const struct sync *sync)

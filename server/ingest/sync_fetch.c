@@ -1,5 +1,6 @@
 /* Fetches calls whole, a few at a time, for the transcripts that lists leave out. */
 #include "base/clock.h"
+#include "db/array.h"
 #include "ingest/sync_steps.h"
 #include "retell/listing.h"
 
@@ -55,10 +56,10 @@ static bool give_up(struct sync *sync, const struct retell_request *request)
 static bool take_answers(struct sync *sync, const struct db_result *due,
                          struct retell_request *requests, size_t count)
 {
-    struct json_text batch[AT_ONCE];
+    struct json_text calls[AT_ONCE];
+    struct sync_batch batch = {.calls = calls, .whole = true, .started_to = -1, .ended_to = -1};
     const struct retell_request *lost = NULL;
-    size_t n = 0, bytes = 0;
-    int64_t asked_ms = 0;
+    size_t bytes = 0;
     bool good = true;
     for (size_t i = 0; good && i < count; i++) {
         struct retell_request *request = &requests[i];
@@ -69,18 +70,43 @@ static bool take_answers(struct sync *sync, const struct db_result *due,
                 good = note_failure(sync, due, i, request);
             continue;
         }
-        if (n && bytes + request->answer.len > SYNC_BATCH_BYTES) {
-            good = sync_store(sync, batch, n, asked_ms, true, -1, -1, NULL);
-            n = bytes = 0;
+        if (batch.count && bytes + request->answer.len > SYNC_BATCH_BYTES) {
+            good = sync_store(sync, &batch);
+            batch.count = bytes = 0;
         }
-        if (n == 0 || request->asked_ms < asked_ms)
-            asked_ms = request->asked_ms;
-        batch[n++] = (struct json_text){request->answer.data, request->answer.len};
+        if (batch.count == 0 || request->asked_ms < batch.asked_ms)
+            batch.asked_ms = request->asked_ms;
+        calls[batch.count++] = (struct json_text){request->answer.data, request->answer.len};
         bytes += request->answer.len;
     }
-    if (good && n)
-        good = sync_store(sync, batch, n, asked_ms, true, -1, -1, NULL);
+    if (good && batch.count)
+        good = sync_store(sync, &batch);
     return good && (!lost || give_up(sync, lost));
+}
+
+/*
+ * Those that are due still were answered with something that is not this call, or not understood:
+ * they wait like those that failed, or they would be asked for again at once, and for ever.
+ */
+static bool put_off(struct sync *sync, const struct db_result *due)
+{
+    struct buf agents = {0}, calls = {0};
+    struct db_result *result = NULL;
+    size_t count = db_rows(due);
+    array_begin(&agents, ARRAY_TEXT, count);
+    array_begin(&calls, ARRAY_TEXT, count);
+    for (size_t i = 0; i < count; i++) {
+        array_add_bytes(&agents, db_value(due, i, DUE_AGENT), db_value_len(due, i, DUE_AGENT));
+        array_add_bytes(&calls, db_value(due, i, DUE_CALL), db_value_len(due, i, DUE_CALL));
+    }
+    const struct db_param params[] = {array_param(&agents), array_param(&calls)};
+    bool good = agents.failed || calls.failed
+                    ? sync_fail(sync, SYNC_FAILED, "out of memory")
+                    : sync_exec(sync, STATEMENT_SYNC_PUT_OFF, params, &result);
+    db_result_free(result);
+    buf_free(&agents);
+    buf_free(&calls);
+    return good;
 }
 
 /* Fetches what is due, at most AT_ONCE; `*more` says whether there was anything. */
@@ -104,7 +130,7 @@ static bool fetch_some(struct sync *sync, bool *more)
     }
     if (good && count) {
         retell_client_run(sync->opt->client, requests, count);
-        good = take_answers(sync, due, requests, count);
+        good = take_answers(sync, due, requests, count) && put_off(sync, due);
     } else if (!good) {
         (void)sync_fail(sync, SYNC_FAILED, "out of memory");
     }

@@ -58,29 +58,30 @@ static int64_t not_after(int64_t ms, int64_t limit)
 }
 
 /* Stores a page in batches; the last one's transaction moves the cursor. */
-static bool store_page(struct reading *reading, struct listing_page *page, int64_t asked_ms,
-                       bool *news)
+static bool store_page(struct reading *reading, struct listing_page *page, int64_t asked_ms)
 {
     struct sync *sync = reading->sync;
-    struct json_text batch[SYNC_BATCH], item;
-    size_t n = 0, bytes = 0, done = 0;
+    struct json_text calls[SYNC_BATCH], item;
+    struct sync_batch batch = {
+        .calls = calls, .asked_ms = asked_ms, .started_to = -1, .ended_to = -1};
+    size_t bytes = 0;
     while (json_elements_next(&page->items, &item)) {
-        if (n == SYNC_BATCH || (n && bytes + item.len > SYNC_BATCH_BYTES)) {
-            if (!sync_store(sync, batch, n, asked_ms, false, -1, -1, news))
+        if (batch.count == SYNC_BATCH || (batch.count && bytes + item.len > SYNC_BATCH_BYTES)) {
+            if (!sync_store(sync, &batch))
                 return false;
-            n = bytes = 0;
+            batch.count = bytes = 0;
         }
         note_times(reading, item);
-        batch[n++] = item;
+        calls[batch.count++] = item;
         bytes += item.len;
-        done++;
         if (atomic_load(sync->opt->stop))
             return sync_fail(sync, SYNC_CANCELLED, "stopped");
     }
-    int64_t cursor = reading->moves_cursor && sync->moves_cursor && sync->ordered && done
-                         ? not_after(sync->last_started, asked_ms)
-                         : -1;
-    return (n == 0 && cursor < 0) || sync_store(sync, batch, n, asked_ms, false, cursor, -1, news);
+    if (batch.count == 0)
+        return true;
+    if (reading->moves_cursor && sync->moves_cursor && sync->ordered)
+        batch.started_to = not_after(sync->last_started, asked_ms);
+    return sync_store(sync, &batch);
 }
 
 /* Asks for the page after `key`. */
@@ -120,7 +121,7 @@ static bool expect(struct sync *sync, int64_t total)
 }
 
 /* Reads one page and stores it; `*more` says whether another follows. */
-static bool read_page(struct reading *reading, bool *more, bool *news)
+static bool read_page(struct reading *reading, bool *more)
 {
     struct retell_request request = {0};
     struct listing_page page;
@@ -128,7 +129,7 @@ static bool read_page(struct reading *reading, bool *more, bool *news)
     if (good && reading->query.total && page.total >= 0)
         good = expect(reading->sync, page.total);
     reading->query.total = false;
-    good = good && store_page(reading, &page, request.asked_ms, news);
+    good = good && store_page(reading, &page, request.asked_ms);
     *more = good && page.has_more;
     good = good && turn_page(reading, &page);
     buf_free(&request.answer);
@@ -139,7 +140,7 @@ static bool read_all(struct reading *reading)
 {
     bool more = true, good = true;
     while (good && more)
-        good = read_page(reading, &more, NULL);
+        good = read_page(reading, &more);
     buf_free(&reading->key);
     return good;
 }
@@ -168,7 +169,7 @@ static bool list_ended(struct sync *sync)
     if (sync->lower_ms == 0)
         return true;
     reading.query.started_before = sync->lower_ms;
-    reading.query.ended_from = sync->ended_to > 0 ? sync->ended_to : 0;
+    reading.query.ended_from = sync->ended_from;
     return read_all(&reading);
 }
 
@@ -196,7 +197,7 @@ static bool list_timeless(struct sync *sync, bool ascending)
     reading.query.unconnected = true;
     reading.query.ascending = ascending;
     for (int pages = 0; good && more && (pages < UNCONNECTED_PAGES || sync->scan); pages++) {
-        good = read_page(&reading, &more, NULL);
+        good = read_page(&reading, &more);
         more = more && reading.last_has_no_time;
     }
     buf_free(&reading.key);
@@ -220,9 +221,11 @@ bool sync_lists(struct sync *sync)
     if (!sync->moves_cursor || sync->order->since_ms >= 0)
         return true;
     /* A call that was listed before it ended is found by the next run: hence not beyond the start. */
-    int64_t started = not_after(sync->last_started, retell_client_now_ms(sync->opt->client));
-    return sync_store(sync, NULL, 0, sync->began_ms, false, started,
-                      not_after(sync->last_ended, sync->began_ms), NULL);
+    const struct sync_batch cursors = {
+        .asked_ms = sync->began_ms,
+        .started_to = not_after(sync->last_started, retell_client_now_ms(sync->opt->client)),
+        .ended_to = not_after(sync->last_ended, sync->began_ms)};
+    return sync_store(sync, &cursors);
 }
 
 /* ---- calls to look at again ---- */
@@ -240,12 +243,14 @@ bool sync_unfinished(struct sync *sync)
     struct sync_number since = {""}, before = {""}, now = {""}, looked = {""}, most = {""};
     struct db_result *result = NULL;
     const char *ids[IDS_PER_PAGE];
-    const int64_t window = sync->began_ms - sync->opt->window_ms;
     const int64_t last_look = sync->order->forced ? -1 : sync->looked_at;
     const struct db_param params[] = {
-        db_text(sync->order->agent_id),       sync_number(&since, window > 0 ? window : 0),
-        sync_number(&before, sync->lower_ms), sync_number(&now, sync->began_ms),
-        sync_optional(&looked, last_look),    sync_number(&most, UNFINISHED)};
+        db_text(sync->order->agent_id),
+        sync_number(&since, sync->window_from > 0 ? sync->window_from : 0),
+        sync_number(&before, sync->lower_ms),
+        sync_number(&now, sync->began_ms),
+        sync_optional(&looked, last_look),
+        sync_number(&most, UNFINISHED)};
     bool good = sync_exec(sync, STATEMENT_SYNC_UNFINISHED, params, &result);
     size_t n = 0, rows = good ? db_rows(result) : 0;
     for (size_t row = 0; good && row < rows; row++) {

@@ -26,7 +26,9 @@ struct sync {
 
     /* Times of Retell's clock. */
     int64_t began_ms;
+    int64_t window_from;  /* what started before is not looked at again */
     int64_t lower_ms;     /* calls from here on are listed by their start */
+    int64_t ended_from;   /* of those that started before, what has ended since */
     bool moves_cursor;    /* there is no gap between the cursor and what is listed */
     bool ordered;         /* the list has come in its order so far */
     int64_t last_started; /* of the list by start: the latest so far */
@@ -41,16 +43,21 @@ bool sync_fail(struct sync *sync, enum sync_outcome outcome, const char *message
 /* Asks Retell one thing; the caller frees request->answer in either case. */
 bool sync_ask(struct sync *sync, struct retell_request *request);
 
-/* Runs a statement; one that a lock or a deadlock has stopped is tried again. */
+/* Runs a statement, again if something that passes was in its way. */
 bool sync_exec(struct sync *sync, enum statement statement, const struct db_param *params,
                struct db_result **result);
 
-/*
- * Stores `count` calls, at most SYNC_BATCH, and moves the cursor to those times, if any (else -1).
- * `whole`: as get-call gave them. `*news`, if not NULL, is set when something was new.
- */
-bool sync_store(struct sync *sync, const struct json_text *calls, size_t count, int64_t asked_ms,
-                bool whole, int64_t started_to, int64_t ended_to, bool *news);
+/* Calls to store, at most SYNC_BATCH, as they lie in Retell's answers. */
+struct sync_batch {
+    const struct json_text *calls;
+    size_t count;
+    int64_t asked_ms;
+    bool whole;                   /* as get-call gave them, with transcripts */
+    int64_t started_to, ended_to; /* the cursor moves there in the same transaction; -1: it stays */
+};
+
+/* Stores them; one that the database refuses is left out, and counted as failed. */
+bool sync_store(struct sync *sync, const struct sync_batch *batch);
 
 /* The steps; see sync.h. */
 bool sync_agents(struct sync *sync);
