@@ -54,7 +54,8 @@ OBJECTS := $(SOURCES:%.c=$B/obj/%.o) $B/obj/migrations.o $B/obj/openapi.o
 TESTED  := $(patsubst %.c,%.o,$(filter-out server/main.c,$(SOURCES)) $(PURE)) migrations.o openapi.o
 
 .PHONY: all server extension run demo stop install test test-lint test-unit test-pgtap test-stress \
-        test-http bench bench-ingest lint clean help packages packages-test install-extension unit-programs
+        test-http test-faults bench bench-ingest lint clean help packages packages-test \
+        install-extension unit-programs
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
@@ -146,6 +147,10 @@ test-stress: server install-extension
 
 test-http: server install-extension tests/http/node_modules/.package-lock.json
 	@cd tests/http && npm test --silent
+
+##  make test-faults  what takes minutes: long outages, large accounts
+test-faults: packages-test all install-extension tests/http/node_modules/.package-lock.json
+	@cd tests/faults && node --test --test-concurrency=1 *_test.mjs
 
 tests/http/node_modules/.package-lock.json: tests/http/package-lock.json
 	@cd tests/http && npm ci --loglevel=error --no-audit --no-fund > /dev/null

@@ -197,6 +197,33 @@ describe('polling by itself', () => {
   });
 });
 
+describe('an absence of days', () => {
+  before(() => begin({ calls: 20 }));
+  after(end);
+
+  test('P7: the first run brings back everything, late analysis of calls from before the absence too', async () => {
+    const gone = 5 * 24 * HOUR, then = Date.now() - gone;
+    const before = finished(started({ start_timestamp: then - 3 * HOUR }), { end_timestamp: then - 2 * HOUR });
+    const live = started({ start_timestamp: then - HOUR });
+    const during = analysed(finished(started({ start_timestamp: then + HOUR }), { end_timestamp: then + 2 * HOUR }));
+    await webhook('call_ended', before);
+    await webhook('call_started', live);
+    // All servers were away since then.
+    await cluster.exec(`UPDATE frontdesk.sync_state SET watched_since = ${then - gone}, looked_at = ${then}, agents_synced_at = now() - interval '5 days';
+      INSERT INTO frontdesk.sync_cursors VALUES ('', ${then}, ${then}, now() - interval '5 days', now() - interval '5 days', 0)`);
+    analysed(before);
+    finished(live, { end_timestamp: then + 60_000 });
+    await server.stop();
+    server = await startServer(cluster, polling({ interval: 1 }));
+    await eventually('the first run is over', async () => (await status()).lastSuccessAt, 20_000);
+    await eventually('the transcripts are there', async () => (await status()).pendingHydration === 0, 20_000);
+    assert.equal((await row(before.call_id)).call_summary, 'Said hello.');
+    assert.equal((await row(live.call_id)).call_status, 'ended');
+    assert.ok((await row(during.call_id)).transcript);
+    await same();
+  });
+});
+
 describe('what a poll must not do', () => {
   before(() => begin());
   after(end);
@@ -272,7 +299,7 @@ describe('what a poll must not do', () => {
     fake.listed = undefined;
   });
 
-  test('no secret, number or word of a caller is in the log', () => {
+  test('RETELL 5: no secret, number or word of a caller is in the log', () => {
     for (const secret of [KEY, SERVICE_KEY, '+1415', 'Said hello', 'Agent: Hello', 'token_of_'])
       assert.ok(!server.output.includes(secret), secret);
   });
@@ -356,6 +383,32 @@ describe('a Retell that fails', () => {
     assert.equal(fake.counts()['/v2/get-call'], undefined);
     fake.calls.delete(call.call_id);
     fake.listed = undefined;
+  });
+
+  test('a call that cannot be understood when it is fetched is not asked for again at once', async () => {
+    const call = finished(started());
+    fake.fault({ path: new RegExp(`get-call/${call.call_id}`), times: 1e9, edit: (answer) => ({ ...answer, duration_ms: 'long' }) });
+    const answer = await sync();
+    assert.ok(answer.errors >= 1);
+    assert.match(answer.firstError, /duration_ms must be a number/);
+    assert.equal(fake.counts()['/v2/get-call'], 1);
+    assert.equal((await status()).pendingHydration, 1, 'it waits');
+    fake.faults = [];
+    await cluster.exec(`UPDATE frontdesk.sync_fetches SET due_at = now() WHERE state = 'due'`);
+    await sync();
+    assert.ok((await row(call.call_id)).transcript);
+  });
+
+  test('a call that the database refuses fails alone, and the cursor goes on', async () => {
+    await cluster.exec(`ALTER TABLE frontdesk.calls ADD CONSTRAINT refused CHECK (duration_ms <> 4242)`);
+    const calls = [finished(started()), finished(started(), { duration_ms: 4242 }), finished(started())];
+    const answer = await sync();
+    assert.equal(answer.callsSynced, 2);
+    assert.ok(answer.errors >= 1);
+    assert.match(answer.firstError, /the database refuses a call: 23514/);
+    await cluster.exec('ALTER TABLE frontdesk.calls DROP CONSTRAINT refused');
+    assert.equal((await sync()).callsSynced, 1);
+    for (const { call_id } of calls) assert.ok((await row(call_id)).transcript);
   });
 
   test('a clock that is wrong does not move the cursor beyond what is there', async () => {

@@ -52,7 +52,7 @@ export class FakeRetell {
     this.server = http.createServer((req, res) => this.#serve(req, res));
     this.server.keepAliveTimeout = 30_000;
     this.server.on('connection', (socket) => {
-      this.sockets.add(socket);
+      this.sockets.add(socket.unref()); // a test that has failed must be able to end
       socket.on('close', () => this.sockets.delete(socket));
       if (this.isDown) socket.destroy();
     });
@@ -60,6 +60,7 @@ export class FakeRetell {
 
   async listen() {
     await new Promise((resolve) => this.server.listen(0, '127.0.0.1', resolve));
+    this.server.unref();
     this.port = this.server.address().port;
     this.baseURL = `http://127.0.0.1:${this.port}`;
     return this;

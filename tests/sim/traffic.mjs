@@ -51,13 +51,13 @@ const cost = (random, duration_ms) => {
   };
 };
 
-/** An analysis; all of its members are optional. */
-export function makeAnalysis(random, text = 'A table was booked.') {
+/** An analysis; all of its members but the summary are optional, unless it is to be `whole`. */
+export function makeAnalysis(random, text = 'A table was booked.', whole = false) {
   const all = {
     call_summary: text, user_sentiment: pick(random, ['Negative', 'Positive', 'Neutral', 'Unknown']),
     call_successful: random() < 0.7, in_voicemail: random() < 0.1, custom_analysis_data: { party: between(random, 1, 9) },
   };
-  return Object.fromEntries(Object.entries(all).filter(([key]) => key === 'call_summary' || random() < 0.9));
+  return Object.fromEntries(Object.entries(all).filter(([key]) => whole || key === 'call_summary' || random() < 0.9));
 }
 
 /**
@@ -106,7 +106,7 @@ export function makeCall(random, { call_id, agent, at, timeless = random() < 0.5
   const analysed = end + between(random, 5_000, 300_000);
   steps.push({ at: analysed, event: 'call_analyzed', members: { call_analysis: makeAnalysis(random) } });
   if (random() < reanalyse)
-    steps.push({ at: analysed + between(random, 60_000, 1_200_000), event: 'call_analyzed', members: { call_analysis: makeAnalysis(random, 'Analysed anew.') } });
+    steps.push({ at: analysed + between(random, 60_000, 1_200_000), event: 'call_analyzed', members: { call_analysis: makeAnalysis(random, 'Analysed anew.', true) } });
   return steps;
 }
 
