@@ -115,6 +115,8 @@ install-extension: extension
 ##  make install    into PREFIX (/usr/local) and PostgreSQL's folders, below DESTDIR if given
 install: all
 	install -D -m 755 $B/frontdesk $(DESTDIR)$(PREFIX)/bin/frontdesk
+	install -D -m 644 docker/completion.bash \
+	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions/frontdesk
 	@$(MAKE) --no-print-directory -C pg_extension install PG_CONFIG=$(PG_CONFIG) DESTDIR=$(DESTDIR)
 
 # ---- testing it ----
