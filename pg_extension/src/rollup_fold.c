@@ -113,12 +113,9 @@ static int take_deltas(Datum agent_id, int64 max, struct rollup_hours *hours)
     const Datum values[] = {agent_id, Int64GetDatum(max)};
     SPIPlanPtr plan =
         kept_plan(&slot,
-                  "WITH taken AS MATERIALIZED (SELECT delta_id FROM frontdesk.call_rollup_delta"
-                  " WHERE agent_id" SQL_EQ "$1 ORDER BY delta_id LIMIT $2"
-                  " FOR UPDATE SKIP LOCKED)"
-                  " DELETE FROM frontdesk.call_rollup_delta AS d USING taken"
-                  " WHERE d.agent_id" SQL_EQ "$1 AND d.delta_id" SQL_EQ "taken.delta_id"
-                  " RETURNING d.bucket, d.stats",
+                  "DELETE FROM frontdesk.call_rollup_delta WHERE ctid" SQL_EQ "ANY (ARRAY("
+                  "SELECT ctid FROM frontdesk.call_rollup_delta WHERE agent_id" SQL_EQ
+                  "$1 LIMIT $2 FOR UPDATE SKIP LOCKED)) RETURNING bucket, stats",
                   lengthof(types), types);
     int count;
 

@@ -13,7 +13,7 @@ SELECT tables_are('frontdesk', ARRAY['agents', 'api_keys', 'call_home', 'call_ro
 SELECT col_is_pk('frontdesk', 'agents', 'agent_id', 'agents: one row an agent');
 SELECT col_is_pk('frontdesk', 'calls', ARRAY['agent_id', 'call_id'], 'calls: the agent leads the key');
 SELECT col_is_pk('frontdesk', 'call_rollup', ARRAY['agent_id', 'grain', 'bucket'], 'call_rollup: the agent leads the key');
-SELECT col_is_pk('frontdesk', 'call_rollup_delta', ARRAY['agent_id', 'delta_id'], 'call_rollup_delta: the agent leads the key');
+SELECT has_index('frontdesk', 'call_rollup_delta', 'call_rollup_delta_agent_idx', ARRAY['agent_id'], 'call_rollup_delta: found by agent');
 SELECT col_is_pk('frontdesk', 'call_home', 'call_id', 'call_home: makes call_id unique');
 SELECT col_is_pk('frontdesk', 'journal', ARRAY['agent_id', 'call_id', 'event', 'digest'],
                  'journal: the agent leads the key, a second delivery has the same');
