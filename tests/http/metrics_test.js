@@ -106,6 +106,9 @@ test('every alert says how bad it is, what it means and what to do', () => {
   const text = fs.readFileSync(new URL('../../docker/prometheus/alerts.yml', import.meta.url), 'utf8');
   const rules = text.split(/^ {6}- alert: /m).slice(1);
   assert.ok(rules.length >= 10);
+  const runbook = fs.readFileSync(new URL('../../docker/RUNBOOK.md', import.meta.url), 'utf8');
+  const names = rules.map((rule) => rule.split('\n')[0]);
+  assert.deepEqual([...runbook.matchAll(/^### (Frontdesk\w+)$/gm)].map((m) => m[1]), names, 'the runbook has a section for each');
   for (const rule of rules)
     for (const part of [/^ {8}expr: \S/m, /severity: (critical|warning)/, /^ {10}summary: \S/m, /^ {10}action: \S/m])
       assert.match(rule, part);
