@@ -1,7 +1,7 @@
 -- The type call_stats: what it says against plain SQL, its text and binary forms, its arithmetic.
 BEGIN;
 \ir lib/setup.psql
-SELECT plan(60);
+SELECT plan(62);
 
 -- Calls as strange as they come, the same in every run.
 CREATE TEMPORARY TABLE sample AS
@@ -88,6 +88,27 @@ SELECT throws_ok($$SELECT call_stats_agg('ended', NULL, NULL, NULL, NULL, NULL, 
 SELECT throws_ok($$SELECT call_stats_agg('ended', NULL, NULL, NULL, NULL, NULL, 'NaN')$$, '22003', 'cost of a call must be a finite number', 'no cost that is no number');
 SELECT throws_ok($$SELECT call_stats_agg('ended', NULL, NULL, NULL, NULL, NULL, 1e15)$$, '22003', NULL, 'no cost beyond 64 bits');
 SELECT throws_ok('SELECT call_stats_agg_value(s, s) FROM known', 'XX000', NULL, 'the steps of the aggregates are theirs alone');
+
+CREATE TABLE tap.parallel_sample AS SELECT s.* FROM sample AS s, generate_series(1, 20);
+SET LOCAL parallel_setup_cost TO 0;
+SET LOCAL parallel_tuple_cost TO 0;
+SET LOCAL min_parallel_table_scan_size TO 0;
+CREATE FUNCTION pg_temp.plan_of(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    line text;
+    lines text := '';
+BEGIN
+    FOR line IN EXECUTE 'EXPLAIN (COSTS off) ' || statement LOOP
+        lines := lines || line || E'\n';
+    END LOOP;
+    RETURN lines;
+END
+$$;
+\set parallel 'SELECT call_stats_agg(call_status, call_successful, user_sentiment, disconnection_reason, in_voicemail, duration_ms, cost) AS all_of_them FROM tap.parallel_sample'
+SELECT matches(pg_temp.plan_of(:'parallel'), 'Partial Aggregate', 'workers add up parts');
+:parallel \gset
+SET LOCAL max_parallel_workers_per_gather TO 0;
+SELECT is(:'all_of_them'::call_stats, (SELECT call_stats_agg(s) FROM known, generate_series(1, 20)), 'which make the same as one alone');
 
 -- Overflow.
 SELECT throws_ok($$SELECT s + s FROM (SELECT call_stats_agg('ended', NULL, NULL, NULL, NULL, 9223372036854775807, NULL) AS s) AS q$$, '22003', 'call_stats out of range', 'a sum beyond 64 bits is an error');

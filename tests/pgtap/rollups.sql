@@ -2,7 +2,7 @@
 -- not. Concurrent sessions are tests/stress/rollups'.
 BEGIN;
 \ir lib/setup.psql
-SELECT plan(84);
+SELECT plan(91);
 
 SELECT tap.forget_everything();
 
@@ -224,6 +224,68 @@ SELECT set_eq($$SELECT DISTINCT grain || ' ' || problem FROM verify_rollups()$$,
 SELECT ok(rebuild_rollups() > 3, 'rebuild_rollups() rebuilds all');
 SELECT pg_temp.right('and mends them');
 SELECT is((SELECT count(*) FROM call_rollup WHERE agent_id = 'ghost'), 0::bigint, 'ghosts are gone');
+
+-- A migration that meets calls makes their rollups.
+DROP TRIGGER count_new_calls ON calls;
+DROP TRIGGER count_changed_calls ON calls;
+DROP TRIGGER count_deleted_calls ON calls;
+DROP TRIGGER forget_all_calls ON calls;
+TRUNCATE call_rollup, call_rollup_delta;
+DELETE FROM calls WHERE agent_id = 'r' AND call_id LIKE 'r8%';
+\ir ../../sql/migrations/0009_rollup_triggers.sql
+SELECT pg_temp.right('rollups of calls that were there before their triggers');
+SELECT ok(total(agent_stats('r')) > 2000, 'which are many');
+
+-- Who may what. Whoever may change calls needs no right on their rollups.
+CREATE ROLE clerk;
+GRANT USAGE ON SCHEMA frontdesk TO clerk;
+GRANT SELECT, UPDATE, INSERT, DELETE ON calls TO clerk;
+SET LOCAL ROLE clerk;
+UPDATE calls SET duration_ms = 1 WHERE agent_id = 'r' AND call_id LIKE 'r1%';
+RESET ROLE;
+SELECT pg_temp.right('what somebody changed who may not write rollups');
+SET LOCAL ROLE frontdesk_server;
+SELECT frontdesk.fold_rollups() > 0 AS folded \gset
+RESET ROLE;
+SELECT ok(:'folded'::boolean, 'the server folds');
+SET LOCAL ROLE frontdesk_analyst;
+SELECT frontdesk.total(frontdesk.agent_stats('r')) AS asked \gset
+RESET ROLE;
+SELECT is(:'asked'::bigint, total(agent_stats('r')), 'the analyst asks');
+
+-- The same calls without a search_path.
+CREATE FUNCTION pg_temp.add_far(agent text, amount integer) RETURNS void LANGUAGE sql SET search_path = pg_catalog AS $$
+    INSERT INTO frontdesk.calls (agent_id, call_id, first_sent_ms, start_timestamp, call_status, duration_ms, cost, details, provenance, created_at, updated_at)
+    SELECT agent, 'far ' || n, 0, 1709078400000 + n * 600000, 'ended', n, n, '{}', '', now(), now() FROM generate_series(1, amount) AS n
+$$;
+-- A search_path in which nothing is what it seems.
+CREATE SCHEMA hostile;
+DO $$
+DECLARE
+    op text;
+    of_type text;
+BEGIN
+    FOREACH of_type IN ARRAY ARRAY['text', 'bigint', '"char"', 'tid', 'boolean', 'frontdesk.call_stats'] LOOP
+        EXECUTE format('CREATE FUNCTION hostile.lie(%s, %1$s) RETURNS boolean LANGUAGE plpgsql AS %L', of_type, 'BEGIN RAISE EXCEPTION ''the wrong operator''; END');
+        EXECUTE format('CREATE FUNCTION hostile.lie_more(%s, %1$s) RETURNS %1$s LANGUAGE plpgsql AS %L', of_type, 'BEGIN RAISE EXCEPTION ''the wrong operator''; END');
+        FOREACH op IN ARRAY ARRAY['=', '<>', '<', '<=', '>', '>='] LOOP
+            EXECUTE format('CREATE OPERATOR hostile.%s (LEFTARG = %s, RIGHTARG = %2$s, FUNCTION = hostile.lie)', op, of_type);
+        END LOOP;
+        EXECUTE format('CREATE OPERATOR hostile.+ (LEFTARG = %s, RIGHTARG = %1$s, FUNCTION = hostile.lie_more)', of_type);
+    END LOOP;
+END
+$$;
+CREATE FUNCTION hostile.count(anyelement) RETURNS bigint LANGUAGE sql AS 'SELECT 0::bigint';
+CREATE FUNCTION hostile.total(frontdesk.call_stats) RETURNS bigint LANGUAGE sql AS 'SELECT 0::bigint';
+SET LOCAL search_path = hostile, pg_catalog;
+SELECT pg_temp.add_far('hostile', 300);
+SELECT frontdesk.fold_rollups() AS folded, frontdesk.fold_rollups('hostile', 100) AS again, frontdesk.total(frontdesk.agent_stats('hostile')) AS calls,
+       (SELECT pg_catalog.count(*) FROM frontdesk.verify_rollups('hostile')) AS wrong, frontdesk.rebuild_rollups('hostile') AS rebuilt,
+       (SELECT place_skip FROM frontdesk.agent_place('hostile', true, 5)) IS NOT NULL AS placed,
+       (SELECT pg_catalog.count(*) FROM frontdesk.agent_stats_series('hostile', '{0, 1709078400000, 1809078400001}')) AS parts \gset
+SET LOCAL search_path TO tap, frontdesk, public;
+SELECT is(ARRAY[:'calls', :'wrong', :'rebuilt', :'parts']::bigint[], ARRAY[300, 0, 1, 2]::bigint[], 'a hostile search_path changes nothing');
+SELECT pg_temp.right('neither then nor afterwards');
 
 -- TRUNCATE takes the rollups with it, and gives them back when undone.
 SELECT pg_temp.add('a', 'last', 1);
