@@ -130,10 +130,11 @@ static void hash_anew(struct app *app, const struct attempt *attempt, const char
 
 /*
  * Is it the right password? Ends the attempt; false: the response is filled with 401 and `message`,
- * or with 503 when too many ask at once.
+ * or with 503 when too many ask at once. `*outdated`: its hash wants to be made anew.
  */
 static bool check_attempt(struct app *app, const struct request *req, struct response *res,
-                          const struct attempt *attempt, const char *password, const char *message)
+                          const struct attempt *attempt, const char *password, const char *message,
+                          bool *outdated)
 {
     struct password_verdict verdict;
     const char *id = db_value(attempt->row, 0, USER_ID);
@@ -153,8 +154,7 @@ static bool check_attempt(struct app *app, const struct request *req, struct res
         return false;
     }
     end_attempt(app, attempt, true);
-    if (verdict.outdated)
-        hash_anew(app, attempt, password);
+    *outdated = verdict.outdated;
     return true;
 }
 
@@ -170,10 +170,13 @@ static void log_in(struct app *app, const struct request *req, struct response *
                    const struct attempt *attempt, const char *password)
 {
     struct token_claims claims;
+    bool outdated = false;
     const char *id = db_value(attempt->row, 0, USER_ID);
     if (!check_attempt(app, req, res, attempt, password,
-                       "The e-mail address or the password is wrong."))
+                       "The e-mail address or the password is wrong.", &outdated))
         return;
+    if (outdated)
+        hash_anew(app, attempt, password);
     const char *status = db_value(attempt->row, 0, STATUS);
     const char *outcome = status && strcmp(status, "APPROVED") == 0 ? "ok" : status;
     reply_audit(app, req, "login", id, outcome);
@@ -337,6 +340,7 @@ void session_password(struct app *app, const struct request *req, struct respons
     };
     struct body_value values[FIELDS];
     char hash[PASSWORD_HASH_SIZE];
+    bool ignored; /* the hash is replaced in any case */
     struct attempt attempt = {.deadline = reply_deadline()};
     if (!params_read(req, res, NULL, 0, NULL) || !body_read(req, res, specs, FIELDS, values))
         return;
@@ -344,7 +348,7 @@ void session_password(struct app *app, const struct request *req, struct respons
     if (!email || !begin_attempt(app, req, res, email, &attempt))
         return;
     if (check_attempt(app, req, res, &attempt, values[CURRENT].text,
-                      "The current password is wrong.")) {
+                      "The current password is wrong.", &ignored)) {
         enum err err = password_hash(app->passwords, values[NEW].text, attempt.deadline, hash);
         if (err)
             reply_failure(req, res, err);

@@ -127,6 +127,9 @@ describe('people', () => {
     const hash = await cluster.value(`SELECT password_hash FROM frontdesk.users WHERE id = '${one.id}'`);
     assert.match(hash, /^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
     good(await login(one.email, 'an old password'));
+    await cluster.exec(`UPDATE frontdesk.users SET password_hash = '${old}' WHERE id = '${one.id}'`);
+    good(await call(server, 'POST', '/api/auth/password', { token: one.token, body: { currentPassword: 'an old password', newPassword: PASSWORD } }));
+    good(await login(one.email));
   });
 });
 
