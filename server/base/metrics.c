@@ -111,8 +111,13 @@ static const struct family {
                                    .kind = GAUGE,
                                    .unit = 1000},
     [METRIC_TEXT_INDEX_LAG] = {.name = "frontdesk_text_index_lag",
-                               .help = "Calls whose text cannot be searched yet.",
+                               .help = "Changed calls that cannot be searched as they are yet.",
                                .kind = GAUGE},
+    [METRIC_TEXT_INDEX_LAG_SECONDS] = {.name = "frontdesk_text_index_lag_seconds",
+                                       .help = "Age of the oldest change that cannot be searched "
+                                               "yet.",
+                                       .kind = GAUGE,
+                                       .unit = 1000},
     [METRIC_WEBHOOK_ACK_SECONDS] =
         {.name = "frontdesk_webhook_ack_seconds",
          .help = "Time from the end of a webhook's headers to its acknowledgement.",

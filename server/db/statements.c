@@ -219,6 +219,9 @@ static const struct statement_text texts[STATEMENT_COUNT] = {
                                 " THEN frontdesk.fold_rollups() ELSE 0 END",
                                 0},
 
+    /* How many entries of the queue were indexed; none while another server is at it. */
+    [STATEMENT_TEXT_INDEX] = {"text_index", "SELECT frontdesk.index_text($1::int)", 1},
+
     /* One row of numbers, in the order of api/metrics.c. */
     [STATEMENT_METRICS] = {"metrics",
                            "SELECT (SELECT count(*) FROM frontdesk.journal WHERE state = 'dead'),"
@@ -227,7 +230,10 @@ static const struct statement_text texts[STATEMENT_COUNT] = {
                            " * 1000)::bigint FROM frontdesk.sync_state),"
                            " (SELECT count(*) FROM frontdesk.sync_fetches WHERE state = 'due'),"
                            " count(*), coalesce((extract(epoch FROM pg_catalog.clock_timestamp()"
-                           " - min(written_at)) * 1000)::bigint, 0)"
+                           " - min(written_at)) * 1000)::bigint, 0),"
+                           " (SELECT pending FROM frontdesk.text_lag()),"
+                           " (SELECT coalesce((extract(epoch FROM pg_catalog.clock_timestamp()"
+                           " - oldest) * 1000)::bigint, 0) FROM frontdesk.text_lag())"
                            " FROM frontdesk.call_rollup_delta",
                            0},
 

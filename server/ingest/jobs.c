@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "ingest/fold.h"
+#include "ingest/text_index.h"
 
 #include <pthread.h>
 #include <stdint.h>
@@ -43,6 +44,7 @@ static const struct work {
     {"drop login attempts", 300000, drop_login_attempts},
     {"ensure superadmin", 10000, ensure_superadmin},
     {"fold rollups", 1000, fold_rollups},
+    {"index texts", 1000, text_index_update},
     {"write key uses", 60000, write_key_uses},
 };
 

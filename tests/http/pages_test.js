@@ -1,7 +1,7 @@
 // Pages of calls over HTTP: every parameter, alone and with others, and every way to get one wrong.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { get, startAll } from './harness.js';
+import { eventually, get, request, startAll, startServer } from './harness.js';
 
 const DAY = 86_400_000;
 const START = Date.UTC(2026, 2, 1);
@@ -53,10 +53,8 @@ before(async () => {
 });
 after(() => server?.stop());
 
-/** Lets the text index catch up. */
-async function indexed() {
-  while ((await cluster.exec('SELECT frontdesk.index_text(10000)')).trim() !== '0');
-}
+/** The server indexes texts by itself, seconds behind. */
+const indexed = () => eventually('the text index catches up', async () => (await cluster.value('SELECT pending::int FROM frontdesk.text_lag()')) === 0);
 
 const page = async (query, path = 'calls') => {
   const answer = await get(server, `/api/dashboard/${path}?${query}`);
@@ -250,6 +248,20 @@ test('search/calls finds words, parts of a call id and parts of the caller\'s nu
   assert.deepEqual(await search('absent from all of them'), []);
   const { pagination } = await page('query=table&limit=5&offset=2', 'search/calls');
   assert.deepEqual({ ...pagination, nextCursor: 0 }, { total: truth({ q: 'table' }).length, limit: 5, offset: 2, hasMore: true, nextCursor: 0 });
+});
+
+test('what changed while no server ran is found once one does, and the lag is measured', async () => {
+  const lag = async (metrics) => Number((await request(metrics, 'GET', '/metrics', { port: metrics.adminPort })).text.match(/^frontdesk_text_index_lag (\d+)$/m)?.[1]);
+  const before = calls.find((c) => c.call_id === 'call_0007').call_summary;
+  await server.stop('SIGKILL');
+  await cluster.exec(`UPDATE frontdesk.calls SET call_summary = 'Spoke of llamas' WHERE call_id = 'call_0007'`);
+  assert.equal(await cluster.value('SELECT pending::int FROM frontdesk.text_lag()'), 1);
+  server = await startServer(cluster);
+  await indexed();
+  assert.deepEqual(ids(await page('q=llamas')), ['call_0007']);
+  assert.equal(await lag(server), 0);
+  await cluster.exec(`UPDATE frontdesk.calls SET call_summary = ${before === null ? 'NULL' : `'${before}'`} WHERE call_id = 'call_0007'`);
+  await indexed();
 });
 
 test('search/agents finds agents by part of name or id', async () => {
