@@ -307,6 +307,7 @@ static void cut_page(struct page *page)
     page->cut.whose = page_agents_datum(&page->agents, NULL, &page->cut.one_agent);
     page->cut.bounds = page_unbounded;
     page->cut.first = page_unbounded;
+    page->cut.months = NULL;
     if (far) {
         page->total = page_total(&page->cut);
         if (!cut_far(page)) {

@@ -79,17 +79,35 @@ int page_agents_find(const struct page_agents *agents, Datum id)
     return -1;
 }
 
-Datum page_agents_datum(const struct page_agents *agents, const bool *chosen, bool *one)
+static int choose(const struct page_agents *agents, const bool *chosen, Datum **ids)
 {
-    Datum *ids = palloc((size_t)agents->count * sizeof(*ids));
     int count = 0;
 
+    *ids = palloc((size_t)agents->count * sizeof(**ids));
     for (int i = 0; i < agents->count; i++)
         if (chosen == NULL || chosen[i])
-            ids[count++] = agents->list[i].id;
+            (*ids)[count++] = agents->list[i].id;
     Assert(count > 0);
-    *one = count == 1;
-    if (*one)
-        return ids[0];
+    return count;
+}
+
+static Datum array_of_ids(Datum *ids, int count)
+{
     return PointerGetDatum(construct_array(ids, count, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+Datum page_agents_array(const struct page_agents *agents, const bool *chosen)
+{
+    Datum *ids;
+    int count = choose(agents, chosen, &ids);
+    return array_of_ids(ids, count);
+}
+
+Datum page_agents_datum(const struct page_agents *agents, const bool *chosen, bool *one)
+{
+    Datum *ids;
+    int count = choose(agents, chosen, &ids);
+
+    *one = count == 1;
+    return *one ? ids[0] : array_of_ids(ids, count);
 }

@@ -24,9 +24,10 @@ extern void page_agents_among(struct page_agents *agents, NullableDatum agent_id
 extern int page_agents_find(const struct page_agents *agents, Datum id);
 
 /*
- * What a plan's parameter says of the agents, or of those `chosen` (NULL: all): a text if there is
- * one, `*one` then, else a text[]. There is at least one.
+ * What a plan's parameter says of the agents, or of those `chosen` (NULL: all): a text[]; or a text
+ * if there is one, `*one` then, else a text[]. There is at least one.
  */
+extern Datum page_agents_array(const struct page_agents *agents, const bool *chosen);
 extern Datum page_agents_datum(const struct page_agents *agents, const bool *chosen, bool *one);
 
 #endif

@@ -36,6 +36,12 @@ struct page_bounds {
 
 extern const struct page_bounds page_unbounded;
 
+/* How many calls of all agents of a cut there are in each month that has any, in ascending order. */
+struct page_months {
+    int count, room;
+    int64 *starts, *calls;
+};
+
 struct page_cut {
     enum page_form form;
     enum page_sort sort;
@@ -47,9 +53,10 @@ struct page_cut {
     const struct page_place *after; /* only what comes after this one, or NULL */
     const struct page_place *up_to; /* only what comes no later than this one, or NULL */
     struct page_bounds bounds;
-    struct page_bounds first; /* where the first row must be, if the rollups are right */
-    int64 each;               /* see PAGE_MERGED and PAGE_HEADS */
-    int64 rows;               /* -1: all */
+    struct page_months *months; /* what page_total() has found for page_walk(), or NULL */
+    struct page_bounds first;   /* where the first row must be, if the rollups are right */
+    int64 each;                 /* see PAGE_MERGED and PAGE_HEADS */
+    int64 rows;                 /* -1: all */
     int64 skip;
 };
 

@@ -169,19 +169,49 @@ static int64 count_in_stats(const struct counter *counter, struct stats_acc *acc
     return 0;
 }
 
-/* The sum over all agents and all times, in one go: months are few. */
-static int64 count_everything(Datum agents)
+/* Adds to the month that a moment falls into; months mostly come in order. */
+static void add_to_month(struct page_months *months, int64 at, int64 calls)
+{
+    int64 start = bucket_start(BUCKET_MONTH, at);
+    int i = months->count;
+
+    while (i > 0 && months->starts[i - 1] > start)
+        i--;
+    if (i > 0 && months->starts[i - 1] == start) {
+        months->calls[i - 1] += calls;
+        return;
+    }
+    if (months->count == months->room) {
+        months->room *= 2;
+        months->starts = repalloc(months->starts, months->room * sizeof(int64));
+        months->calls = repalloc(months->calls, months->room * sizeof(int64));
+    }
+    memmove(months->starts + i + 1, months->starts + i, (months->count - i) * sizeof(int64));
+    memmove(months->calls + i + 1, months->calls + i, (months->count - i) * sizeof(int64));
+    months->starts[i] = start;
+    months->calls[i] = calls;
+    months->count++;
+}
+
+/* All months of all agents in one go: they are few. */
+static struct page_months *read_months(Datum agents)
 {
     static SPIPlanPtr slot;
     static const Oid types[] = {TEXTARRAYOID};
-    static const char text[] =
-        "SELECT coalesce((SELECT pg_catalog.sum(n) FROM frontdesk.call_rollup"
-        " WHERE agent_id" SQL_EQ "ANY ($1) AND grain" SQL_EQ "'m'), 0)::pg_catalog.int8" SQL_ADD
-        "coalesce((SELECT pg_catalog.sum(n) FROM frontdesk.call_rollup_delta"
-        " WHERE agent_id" SQL_EQ "ANY ($1)), 0)::pg_catalog.int8";
+    static const char text[] = "SELECT bucket, n FROM frontdesk.call_rollup WHERE agent_id" SQL_EQ
+                               "ANY ($1) AND grain" SQL_EQ "'m' UNION ALL SELECT bucket, n"
+                               " FROM frontdesk.call_rollup_delta WHERE agent_id" SQL_EQ "ANY ($1)";
+    struct page_months *months = palloc(sizeof(*months));
 
+    months->count = 0;
+    months->room = 32;
+    months->starts = palloc(months->room * sizeof(int64));
+    months->calls = palloc(months->room * sizeof(int64));
     run_plan(kept_plan(&slot, text, lengthof(types), types), &agents, NULL, true, SPI_OK_SELECT);
-    return DatumGetInt64(result_value(0, 1));
+    for (uint64 i = 0; i < SPI_processed; i++)
+        add_to_month(months, DatumGetInt64(result_value(i, 1)), DatumGetInt64(result_value(i, 2)));
+    SPI_freetuptable(SPI_tuptable);
+    return months;
 }
 
 static void add_stats(const struct extent *extent, struct stats_acc *acc)
@@ -191,7 +221,7 @@ static void add_stats(const struct extent *extent, struct stats_acc *acc)
         rollup_range(extent->agents[i], extent->from, extent->to, acc);
 }
 
-int64 page_total(const struct page_cut *cut)
+int64 page_total(struct page_cut *cut)
 {
     struct extent extent;
     struct counter counter;
@@ -203,8 +233,12 @@ int64 page_total(const struct page_cut *cut)
         return page_tally(cut);
     extent_of_cut(&extent, cut);
     if (counter.kind == COUNT_CALLS) {
-        if (!cut->one_agent && cut->filters->set == 0)
-            return count_everything(cut->whose);
+        if (!cut->one_agent && cut->filters->set == 0) {
+            cut->months = read_months(cut->whose);
+            for (int i = 0; i < cut->months->count; i++)
+                total += cut->months->calls[i];
+            return total;
+        }
         for (int i = 0; i < extent.agent_count; i++)
             total += rollup_count(extent.agents[i], extent.from, extent.to);
         return total;
@@ -330,6 +364,17 @@ static bool cut_stretches(struct stretches *s, enum bucket_grain grain, int64 fr
     return s->count > 0;
 }
 
+/* Months that have calls; the time between two of them belongs to the former. False: too many. */
+static bool months_as_stretches(struct stretches *s, const struct page_months *months)
+{
+    s->count = months->count;
+    if (months->count == 0 || months->count > PARTS_MAX)
+        return false;
+    memcpy(s->bounds, months->starts, months->count * sizeof(int64));
+    s->bounds[s->count] = bucket_end(BUCKET_MONTH, months->starts[months->count - 1]);
+    return true;
+}
+
 /* Adds to the stretch that holds a moment, if one does. */
 static void count_at(const struct stretches *s, int64 *counts, int64 at, int64 n)
 {
@@ -347,94 +392,95 @@ static void count_at(const struct stretches *s, int64 *counts, int64 at, int64 n
     counts[low] += n;
 }
 
-/*
- * Counts the rows of a plan: each says a moment and how many calls. A bucket that begins before the
- * first stretch, which is cut at the first call of all, counts as that stretch's.
- */
+/* Counts the rows of a plan: each says a moment and how many calls. */
 static void count_rows(SPIPlanPtr plan, const Datum *values, const struct stretches *s,
                        int64 *counts)
 {
     run_plan(plan, values, NULL, true, SPI_OK_SELECT);
     for (uint64 i = 0; i < SPI_processed; i++)
-        count_at(s, counts, Max(DatumGetInt64(result_value(i, 1)), s->bounds[0]),
-                 DatumGetInt64(result_value(i, 2)));
+        count_at(s, counts, DatumGetInt64(result_value(i, 1)), DatumGetInt64(result_value(i, 2)));
     SPI_freetuptable(SPI_tuptable);
 }
 
 /*
  * Sets apart the agents whose bucket has no rows below it: their calls are few and read themselves.
- * Both lists are text[]s.
+ * Both lists are text[]s; 0 is none.
  */
 static void part_agents(const struct extent *extent, enum bucket_grain grain, int64 bucket,
                         Datum *split, Datum *whole)
 {
     static SPIPlanPtr slot;
     static const Oid types[] = {TEXTARRAYOID, CHAROID, INT8OID};
-    SPIPlanPtr plan = kept_plan(
-        &slot,
-        "SELECT coalesce(pg_catalog.array_agg(h.agent_id) FILTER (WHERE r.split), '{}'),"
-        " coalesce(pg_catalog.array_agg(h.agent_id) FILTER (WHERE r.split IS NOT TRUE), '{}')"
-        " FROM pg_catalog.unnest($1) AS h(agent_id) LEFT JOIN frontdesk.call_rollup AS r"
-        " ON r.agent_id" SQL_EQ "h.agent_id AND r.grain" SQL_EQ "$2 AND r.bucket" SQL_EQ "$3",
-        lengthof(types), types);
+    SPIPlanPtr plan = kept_plan(&slot,
+                                "SELECT agent_id FROM frontdesk.call_rollup WHERE agent_id" SQL_EQ
+                                "ANY ($1) AND grain" SQL_EQ "$2 AND bucket" SQL_EQ "$3 AND split",
+                                lengthof(types), types);
     const Datum values[] = {agents_array(extent), CharGetDatum((char)grain), Int64GetDatum(bucket)};
+    struct page_agents all = {extent->agent_count, NULL};
+    bool *is_split = palloc0(extent->agent_count * sizeof(bool));
+    bool *is_whole = palloc(extent->agent_count * sizeof(bool));
+    int splits = 0;
 
+    all.list = palloc0(extent->agent_count * sizeof(*all.list));
+    for (int i = 0; i < extent->agent_count; i++)
+        all.list[i].id = extent->agents[i];
     run_plan(plan, values, NULL, true, SPI_OK_SELECT);
-    *split = result_value(0, 1);
-    *whole = result_value(0, 2);
+    for (uint64 i = 0; i < SPI_processed; i++) {
+        int at = page_agents_find(&all, result_value(i, 1));
+        if (at >= 0)
+            splits += !is_split[at];
+        if (at >= 0)
+            is_split[at] = true;
+    }
+    for (int i = 0; i < extent->agent_count; i++)
+        is_whole[i] = !is_split[i];
+    *split = splits > 0 ? page_agents_array(&all, is_split) : (Datum)0;
+    *whole = splits < extent->agent_count ? page_agents_array(&all, is_whole) : (Datum)0;
 }
 
-/*
- * How many calls lie in each stretch of one month, of one day, or of all months, of many agents at
- * once. No bucket may be cut but by the first and the last call.
- */
+/* How many calls lie in each stretch of one month or of one day, of many agents at once. */
 static void count_many(const struct extent *extent, enum bucket_grain grain,
                        const struct stretches *s, int64 *counts)
 {
-    static SPIPlanPtr bucket_slot, delta_slot, call_slot;
+    static SPIPlanPtr bucket_slot, call_slot;
     static const Oid types[] = {TEXTARRAYOID, INT8OID, INT8OID, CHAROID};
-    Datum values[] = {agents_array(extent), (Datum)0, Int64GetDatum(s->bounds[s->count]),
+    enum bucket_grain above = grain == BUCKET_DAY ? BUCKET_MONTH : BUCKET_DAY;
+    Datum values[] = {(Datum)0, Int64GetDatum(s->bounds[0]), Int64GetDatum(s->bounds[s->count]),
                       CharGetDatum((char)grain)};
-    Datum whole = (Datum)0;
+    Datum split, whole;
 
-    if (grain != BUCKET_MONTH) {
-        enum bucket_grain above = grain == BUCKET_DAY ? BUCKET_MONTH : BUCKET_DAY;
-        part_agents(extent, above, bucket_start(above, s->bounds[0]), &values[0], &whole);
-    }
-    values[1] = Int64GetDatum(bucket_start(grain, s->bounds[0]));
-    count_rows(kept_plan(&bucket_slot,
-                         "SELECT bucket, pg_catalog.sum(n)::pg_catalog.int8"
-                         " FROM frontdesk.call_rollup WHERE agent_id" SQL_EQ
-                         "ANY ($1) AND grain" SQL_EQ "$4 AND bucket" SQL_GE "$2 AND bucket" SQL_LT
-                         "$3 GROUP BY bucket",
-                         4, types),
-               values, s, counts);
-    count_rows(kept_plan(&delta_slot,
-                         "SELECT bucket, n FROM frontdesk.call_rollup_delta"
-                         " WHERE agent_id" SQL_EQ "ANY ($1) AND bucket" SQL_GE
-                         "$2 AND bucket" SQL_LT "$3",
-                         3, types),
-               values, s, counts);
-    if (whole == (Datum)0)
-        return;
+    part_agents(extent, above, bucket_start(above, s->bounds[0]), &split, &whole);
+    values[0] = split;
+    if (split != (Datum)0)
+        count_rows(kept_plan(&bucket_slot,
+                             "SELECT bucket, n FROM frontdesk.call_rollup WHERE agent_id" SQL_EQ
+                             "ANY ($1) AND grain" SQL_EQ "$4 AND bucket" SQL_GE
+                             "$2 AND bucket" SQL_LT "$3 UNION ALL SELECT bucket, n"
+                             " FROM frontdesk.call_rollup_delta WHERE agent_id" SQL_EQ
+                             "ANY ($1) AND bucket" SQL_GE "$2 AND bucket" SQL_LT "$3",
+                             lengthof(types), types),
+                   values, s, counts);
     values[0] = whole;
-    values[1] = Int64GetDatum(s->bounds[0]);
-    count_rows(kept_plan(&call_slot,
-                         "SELECT started_at, 1::pg_catalog.int8 FROM frontdesk.calls"
-                         " WHERE agent_id" SQL_EQ "ANY ($1) AND started_at" SQL_GE
-                         "$2 AND started_at" SQL_LT "$3",
-                         3, types),
-               values, s, counts);
+    if (whole != (Datum)0)
+        count_rows(kept_plan(&call_slot,
+                             "SELECT started_at, 1::pg_catalog.int8 FROM frontdesk.calls"
+                             " WHERE agent_id" SQL_EQ "ANY ($1) AND started_at" SQL_GE
+                             "$2 AND started_at" SQL_LT "$3",
+                             3, types),
+                   values, s, counts);
 }
 
-/* How many of what is counted lie in each stretch, of all agents. */
+/*
+ * How many of what is counted lie in each stretch, of all agents. `of_months`: these are all calls
+ * of whole days or hours, within one of them.
+ */
 static int64 *count_stretches(const struct extent *extent, const struct counter *counter,
-                              enum bucket_grain grain, const struct stretches *s)
+                              enum bucket_grain grain, const struct stretches *s, bool of_months)
 {
     struct rollup_part *parts = palloc0(s->count * sizeof(*parts));
     int64 *counts = palloc0(s->count * sizeof(*counts));
 
-    if (counter->kind == COUNT_CALLS && extent->from == ROLLUP_FIRST && extent->to == ROLLUP_END) {
+    if (of_months) {
         count_many(extent, grain, s, counts);
         return counts;
     }
@@ -468,6 +514,7 @@ static void walk_time(const struct page_cut *cut, const struct extent *extent,
                       const struct counter *counter, struct time_reach *place)
 {
     static const enum bucket_grain grains[] = {BUCKET_MONTH, BUCKET_DAY, BUCKET_HOUR};
+    const bool of_months = cut->months && counter->kind == COUNT_CALLS;
     struct stretches *s = palloc(sizeof(*s));
 
     place->last_from = PG_INT64_MIN;
@@ -475,10 +522,18 @@ static void walk_time(const struct page_cut *cut, const struct extent *extent,
     place->reach = (struct reach){.far = -1, .skip = cut->skip};
     for (int i = 0; i < (int)lengthof(grains); i++) {
         struct reach reach;
+        int64 *counts;
         CHECK_FOR_INTERRUPTS();
-        if (!cut_stretches(s, grains[i], place->from, place->to) ||
-            !step_along(count_stretches(extent, counter, grains[i], s), s->count, cut,
-                        place->reach.skip, &reach))
+        if (i == 0 && of_months) {
+            if (!months_as_stretches(s, cut->months))
+                return;
+            counts = cut->months->calls;
+        } else {
+            if (!cut_stretches(s, grains[i], place->from, place->to))
+                return;
+            counts = count_stretches(extent, counter, grains[i], s, of_months);
+        }
+        if (!step_along(counts, s->count, cut, place->reach.skip, &reach))
             return;
         place->from = s->bounds[reach.at];
         place->to = s->bounds[reach.at + 1];
@@ -501,6 +556,7 @@ static void walk_dates(struct page_cut *cut, const struct extent *extent,
                        const struct counter *counter)
 {
     struct time_reach place = {extent->from, extent->to, PG_INT64_MIN, PG_INT64_MAX, {0}};
+    const bool descending = cut->descending;
     struct page_place first, last;
     bool turned = false;
 
@@ -512,18 +568,20 @@ static void walk_dates(struct page_cut *cut, const struct extent *extent,
         place.to = found.to;
         cut->skip = found.skip;
     } else {
-        if (!find_ends(cut, extent, &first, &last) || last.started_at == PG_INT64_MAX)
-            return;
-        place.from = first.started_at;
-        place.to = last.started_at + 1;
+        if (!cut->months) {
+            if (!find_ends(cut, extent, &first, &last) || last.started_at == PG_INT64_MAX)
+                return;
+            place.from = first.started_at;
+            place.to = last.started_at + 1;
+        }
         walk_time(cut, extent, counter, &place);
         cut->skip = place.reach.skip;
         turned = turn_round(cut, &place.reach);
     }
     cut->first = turned ? (struct page_bounds){place.last_from, place.last_to}
                         : (struct page_bounds){place.from, place.to};
-    cut->bounds.low = Min(place.from, place.last_from);
-    cut->bounds.high = Max(place.to, place.last_to);
+    cut->bounds.low = descending ? place.last_from : place.from;
+    cut->bounds.high = descending ? place.to : place.last_to;
 }
 
 /* A position between two others: before or after every call that starts at that time. */

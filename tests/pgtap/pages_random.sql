@@ -2,7 +2,7 @@
 -- some that they have not. Quick with 10000 calls; PGOPTIONS='-c frontdesk.test_calls=50000' makes it as many as one likes.
 BEGIN;
 \ir lib/setup.psql
-SELECT plan(5);
+SELECT plan(9);
 SELECT setseed(0.17);
 CREATE TEMPORARY TABLE size AS SELECT coalesce(current_setting('frontdesk.test_calls', true), '10000')::integer AS calls;
 
@@ -102,6 +102,22 @@ INSERT INTO truth SELECT * FROM true_calls;
 SELECT is_empty('SELECT pg_temp.disagreements(90)', 'with changes that are not folded: likewise');
 SELECT fold_rollups();
 SELECT is_empty('SELECT pg_temp.disagreements(30)', 'and once they are');
+
+-- A page in the middle of many calls reads few index entries, however many lie before it.
+CREATE FUNCTION pg_temp.entries_read() RETURNS bigint LANGUAGE sql VOLATILE AS $$
+    SELECT sum(pg_stat_get_xact_tuples_returned(indexrelid))::bigint FROM pg_index WHERE indrelid = 'frontdesk.calls'::regclass
+$$;
+CREATE FUNCTION pg_temp.cost_of_page(agents text[], sort_by text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    middle bigint := (SELECT count(*) / 2 FROM truth WHERE agents IS NULL OR agent_id = ANY (agents));
+    before bigint := pg_temp.entries_read();
+BEGIN
+    PERFORM length(frontdesk.calls_page(agents, sort_by, 'desc', 20, middle)::text);
+    RETURN pg_temp.entries_read() - before;
+END
+$$;
+SELECT cmp_ok(pg_temp.cost_of_page('{agent_0}', sort_by), '<', 1500::bigint, 'a page by ' || sort_by || ' far in') FROM unnest(ARRAY['date', 'duration', 'cost']) AS sort_by;
+SELECT cmp_ok(pg_temp.cost_of_page(NULL, 'date'), '<', 2500::bigint, 'a page of all agents by date far in');
 
 -- A page far inside a long tie, and at its ends.
 SELECT is_empty($$
