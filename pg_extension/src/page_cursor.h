@@ -20,6 +20,6 @@ extern void page_cursor_append(StringInfo out, StringInfo question, const struct
  * The place in a cursor, a text; raises 22023, with "cursor" as the error's column, for anything
  * that page_cursor_append() has not made for this question.
  */
-extern void page_cursor_read(Datum text, StringInfo question, struct page_place *place);
+extern void page_cursor_read(Datum value, StringInfo question, struct page_place *place);
 
 #endif

@@ -8,6 +8,8 @@ CREATE TABLE stress.mismatch (what text NOT NULL, at timestamptz NOT NULL DEFAUL
 
 CREATE FUNCTION stress.agent(n integer DEFAULT floor(random() * 4)::integer) RETURNS text LANGUAGE sql VOLATILE AS $$ SELECT 'agent ' || n $$;
 
+INSERT INTO frontdesk.agents (agent_id, agent_name) SELECT stress.agent(n), 'Agent' FROM generate_series(0, 3) AS n;
+
 -- Mostly in the same two hours, else somewhere in half a year.
 CREATE FUNCTION stress.moment() RETURNS bigint LANGUAGE sql VOLATILE AS $$
     SELECT 1709078400000 + (CASE WHEN random() < 0.7 THEN random() * 7200000 ELSE random() * 180 * 86400000.0 END)::bigint
@@ -141,6 +143,16 @@ CREATE FUNCTION stress.wrong(since bigint, until bigint, step bigint) RETURNS SE
     FROM (SELECT started_at, row_number() OVER (ORDER BY started_at) - 1 AS before FROM frontdesk.calls WHERE agent_id = 'agent 2' OFFSET 0) AS c
     LEFT JOIN LATERAL frontdesk.agent_place('agent 2', false, before) AS p ON true
     WHERE before % 500 = step % 500 AND (p IS NULL OR started_at < place_since OR started_at >= place_until)
+    UNION ALL
+    SELECT format('page of %s by %s %s after %s', agents, sort_by, sort_order, skip)
+    FROM (SELECT CASE since % 3 WHEN 0 THEN NULL ELSE ARRAY[stress.agent((since % 4)::integer)] END AS agents, (ARRAY['date', 'duration', 'cost'])[1 + until % 3] AS sort_by,
+                 CASE until % 2 WHEN 0 THEN 'asc' ELSE 'desc' END AS sort_order, since / 7 % 2500 AS skip) AS asked,
+         LATERAL (SELECT frontdesk.calls_page(agents, sort_by, sort_order, 20, skip) AS page) AS p,
+         LATERAL (SELECT count(*) AS n, array_agg(call_id::text ORDER BY k, started_at, call_id) AS ids
+                  FROM (SELECT *, CASE sort_by WHEN 'date' THEN started_at WHEN 'duration' THEN coalesce(duration_ms, -1) ELSE coalesce(cost, -1) END AS k FROM frontdesk.calls
+                        WHERE agents IS NULL OR agent_id = ANY (agents)) AS c) AS t
+    WHERE (page #>> '{pagination,total}')::bigint <> n OR ARRAY(SELECT c ->> 'call_id' FROM json_array_elements(page -> 'calls') AS c)
+          <> CASE sort_order WHEN 'asc' THEN coalesce(ids[skip + 1:skip + 20], '{}') ELSE ARRAY(SELECT ids[n - skip - i] FROM generate_series(0, least(20, n - skip) - 1) AS i) END
     UNION ALL
     SELECT format('%s %s %s %s', agent_id, grain, bucket, problem) FROM frontdesk.verify_rollups(stress.agent((step % 4)::integer))
 $$;
