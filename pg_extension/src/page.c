@@ -194,10 +194,17 @@ static void cut_merged(struct page *page)
     page->cut.up_to = NULL;
 }
 
+/* Are these all calls that there are, in an order that has an index over all agents? */
+static bool is_everyone_by_date(const struct page *page)
+{
+    return page->whose.isnull && page->agents.count > 1 && page->cut.sort == SORT_DATE &&
+           (page->filters.set & FILTERS_WITH_INDEX) == 0;
+}
+
 /* The rows of a page that begins near, or after a cursor. */
 static void cut_near(struct page *page)
 {
-    if (page->cut.one_agent)
+    if (page->cut.one_agent || page->cut.everyone)
         run_cut(page, page->skip > 0 ? PAGE_PICKED : PAGE_ROWS, wanted_rows(page), page->skip);
     else if (page->rows < 0 || (page->filters.set & FILTERS_WITH_INDEX) != 0)
         run_cut(page, PAGE_SORTED, wanted_rows(page), page->skip);
@@ -229,6 +236,11 @@ static void place_of_row(const struct page *page, uint64 row, struct page_place 
                      : page_key_of_datum(page->cut.sort, values[of_key], nulls[of_key]);
 }
 
+static enum page_form far_form(const struct page *page)
+{
+    return page->cut.one_agent || page->cut.everyone ? PAGE_PICKED : PAGE_SORTED;
+}
+
 /*
  * The rows of a page that lies far in, of a total that is known: from the nearer end, and with a
  * stretch of index that holds the page. False if other rows came than the rollups have said: they
@@ -256,7 +268,7 @@ static bool cut_far(struct page *page)
     }
     page_walk(&page->cut);
     page->reversed = page->cut.descending != whole.descending;
-    run_cut(page, page->cut.one_agent ? PAGE_PICKED : PAGE_SORTED, expected, page->cut.skip);
+    run_cut(page, far_form(page), expected, page->cut.skip);
     stretch = page->cut.first;
     page->cut = whole;
     if (page->found != (uint64)expected)
@@ -271,7 +283,7 @@ static bool cut_far(struct page *page)
 static void cut_plainly(struct page *page)
 {
     page->reversed = false;
-    run_cut(page, page->cut.one_agent ? PAGE_PICKED : PAGE_SORTED, wanted_rows(page), page->skip);
+    run_cut(page, far_form(page), wanted_rows(page), page->skip);
 }
 
 /*
@@ -308,6 +320,7 @@ static void cut_page(struct page *page)
     page->cut.bounds = page_unbounded;
     page->cut.first = page_unbounded;
     page->cut.months = NULL;
+    page->cut.everyone = is_everyone_by_date(page);
     if (far) {
         page->total = page_total(&page->cut);
         if (!cut_far(page)) {
@@ -360,11 +373,14 @@ static void begin_agent(StringInfo out, Datum id, Datum name, bool nameless)
 static const StringInfoData *agent_member(const struct page *page, StringInfo members, Datum id)
 {
     int i = page_agents_find(&page->agents, id);
+    bool unknown = i < 0; /* such a call was put there by hand */
 
-    if (i < 0)
-        elog(ERROR, "a page holds a call of an agent that was not asked for");
+    if (unknown) {
+        i = page->agents.count;
+        members[i].data = NULL;
+    }
     if (members[i].data == NULL) {
-        begin_agent(&members[i], id, page->agents.list[i].name, false);
+        begin_agent(&members[i], id, unknown ? (Datum)0 : page->agents.list[i].name, unknown);
         appendStringInfoChar(&members[i], '}');
     }
     return &members[i];

@@ -5,7 +5,7 @@
  * that a caller said is ever part of it.
  *
  * Which index serves what: every form walks the sort's own, (agent, key, start, id), which holds the
- * bounds and positions too. Filters on columns that it has not are looked at row by row along it:
+ * bounds and positions too; everyone's calls by date have one without the agent. Filters on columns that it has not are looked at row by row along it:
  * there is no better way to the newest calls with a common status. For three kinds of filters there
  * is: one caller's calls (calls_caller_idx), words (call_text's GIN), and a range of another sort's
  * key. How many calls they leave decides whether it is better, and agents and callers differ by
@@ -141,7 +141,7 @@ static void say_calls(struct build *b, const struct page_cut *cut, const char *w
 {
     int filters;
 
-    say(b, " FROM frontdesk.calls AS c WHERE c.agent_id");
+    say(b, " FROM frontdesk.calls AS c WHERE ");
     say(b, whose);
     say_bounds(b, cut);
     if (b->sql)
@@ -191,7 +191,7 @@ static void say_keys(struct build *b, const struct page_cut *cut, const char *wh
 static void say_merge(struct build *b, const struct page_cut *cut)
 {
     say(b, " FROM pg_catalog.unnest($1) AS h(agent_id) CROSS JOIN LATERAL (");
-    say_keys(b, cut, SQL_EQ "h.agent_id");
+    say_keys(b, cut, "c.agent_id" SQL_EQ "h.agent_id");
     say_order(b, cut, false);
     say_int64(b, " LIMIT ", cut->each);
     say(b, ") AS k");
@@ -220,7 +220,9 @@ static void say_rows_of_keys(struct build *b, const struct page_cut *cut)
 
 static void say_cut(struct build *b, const struct page_cut *cut)
 {
-    const char *whose = cut->one_agent ? SQL_EQ "$1" : SQL_EQ "ANY ($1)";
+    const char *whose = cut->everyone    ? "true"
+                        : cut->one_agent ? "c.agent_id" SQL_EQ "$1"
+                                         : "c.agent_id" SQL_EQ "ANY ($1)";
 
     /* $1 is said where it is needed, and is there before. */
     add_param(b, cut->one_agent ? TEXTOID : TEXTARRAYOID, cut->whose, false);
@@ -267,6 +269,7 @@ static uint64 key_of_cut(const struct page_cut *cut)
     key = key << 2 | (uint64)cut->sort;
     key = key << 1 | (uint64)cut->descending;
     key = key << 1 | (uint64)cut->one_agent;
+    key = key << 1 | (uint64)cut->everyone;
     key = key << 1 | (uint64)(cut->columns == CALL_COLUMNS);
     key = key << 1 | (uint64)(cut->after != NULL);
     key = key << 1 | (uint64)(cut->up_to != NULL);

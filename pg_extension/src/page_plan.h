@@ -14,8 +14,8 @@ enum page_sort { SORT_DATE, SORT_DURATION, SORT_COST, SORT_COUNT };
 
 /* What a plan returns, and of whom. */
 enum page_form {
-    PAGE_ROWS,   /* one agent's rows, read along the index */
-    PAGE_PICKED, /* one agent's rows, read once the index has said which */
+    PAGE_ROWS,   /* rows of one agent, or of everyone by date, read along the index */
+    PAGE_PICKED, /* the same, read once the index has said which */
     PAGE_MERGED, /* several agents' rows, each agent's first `each` along its own stretch of index */
     PAGE_SORTED, /* several agents' rows, all that there are between the bounds, sorted */
     PAGE_HEADS,  /* several agents' first `each` positions: struct page_place's columns */
@@ -48,6 +48,7 @@ struct page_cut {
     bool descending;
     int columns;    /* of each call: see call_json.h */
     bool one_agent; /* whose is a text; else a text[] without repetitions */
+    bool everyone;  /* whose is all agents there are: nothing need be said of them */
     Datum whose;
     const struct call_filters *filters;
     const struct page_place *after; /* only what comes after this one, or NULL */

@@ -26,10 +26,10 @@
 
 /*
  * So many calls are skipped along the index, or sorted, without asking where they could be jumped
- * over; more where asking means to read statistics and not just numbers.
+ * over; more where asking means to read statistics and not just numbers, or numbers of many agents.
  */
 #define SHORT_ROWS 500
-#define SHORT_ROWS_OF_STATS 2500
+#define LONGER_ROWS 2500
 
 /* A time is not walked along when it has more months than this: somebody's clock was wrong. */
 #define PARTS_MAX 2400
@@ -290,8 +290,9 @@ static bool step_along(const int64 *counts, int count, const struct page_cut *cu
 /* Is what is left between the ends of a reach short enough to go through row by row? */
 static bool is_short(const struct page_cut *cut, const struct reach *reach, bool of_stats)
 {
-    int64 rows = cut->one_agent ? Min(reach->skip, reach->window - reach->skip) : reach->window;
-    return rows <= (of_stats ? SHORT_ROWS_OF_STATS : SHORT_ROWS);
+    int64 rows = cut->one_agent || cut->everyone ? Min(reach->skip, reach->window - reach->skip)
+                                                 : reach->window;
+    return rows <= (of_stats || cut->everyone ? LONGER_ROWS : SHORT_ROWS);
 }
 
 /*
