@@ -1,13 +1,14 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/config.h"
+#include "base/interrupt.h"
 #include "base/progress.h"
 #include "db/conn.h"
 #include "ingest/commands.h"
 
 #include <getopt.h>
 #include <inttypes.h>
-#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,16 +35,9 @@ static const char help[] =
     "Takes the setting DATABASE_URL from the environment, else from .env. Exits with 0 when all\n"
     "was replayed and nothing is dead, 1 when not, 2 when the command line makes no sense.\n";
 
-static volatile sig_atomic_t stopped;
-
-static void stop(int signal_number)
-{
-    (void)signal_number;
-    stopped = 1;
-}
-
 struct replay {
     struct db_conn *conn;
+    const atomic_bool *stopped;
     char from[CLOCK_ISO_SIZE], to[CLOCK_ISO_SIZE];
     bool dead_only;
     int64_t size; /* events to replay */
@@ -88,7 +82,7 @@ static bool replay_calls(struct replay *r)
     enum { LAST_AGENT, LAST_CALL, EVENTS, CALLS, CHANGED };
     struct buf agent = {0}, call = {0};
     bool good = true;
-    for (int64_t calls = 1; good && calls > 0 && !stopped;) {
+    for (int64_t calls = 1; good && calls > 0 && !atomic_load(r->stopped);) {
         struct db_result *result = NULL;
         const struct db_param params[] = {db_text(r->from), db_text(r->to),
                                           db_text(agent.data ? agent.data : ""),
@@ -114,7 +108,7 @@ static bool replay_dead(struct replay *r)
     enum { LAST_DIGEST, EVENTS, REVIVED };
     struct buf digest = {0};
     bool good = true;
-    for (int64_t events = 1; good && events > 0 && !stopped;) {
+    for (int64_t events = 1; good && events > 0 && !atomic_load(r->stopped);) {
         struct db_result *result = NULL;
         const struct db_param params[] = {db_text(r->from), db_text(r->to),
                                           db_text(digest.data ? digest.data : ""),
@@ -164,13 +158,14 @@ static int run(struct replay *r, const char *url)
                  " calls changed; %" PRId64 " dead events tried again: %" PRId64 " are understood "
                  "now, %" PRId64 " are still dead\n",
                  r->events, r->calls, r->changed, r->dead, r->revived, still);
-    if (stopped)
+    if (atomic_load(r->stopped))
         (void)fputs("replay: interrupted; run it again for the rest\n", stderr);
     if (still)
         (void)fputs("replay: journal.error says why an event is dead: SELECT event, error FROM "
                     "frontdesk.journal WHERE state = 'dead'\n",
                     stderr);
-    return fflush(stdout) == 0 && good && !stopped && !still ? EXIT_SUCCESS : EXIT_FAILURE;
+    return fflush(stdout) == 0 && good && !atomic_load(r->stopped) && !still ? EXIT_SUCCESS
+                                                                             : EXIT_FAILURE;
 }
 
 static bool read_time(const char *name, const char *text, char out[CLOCK_ISO_SIZE])
@@ -227,9 +222,7 @@ int replay_main(int argc, char **argv)
         (void)fputs(help, stdout);
         return EXIT_SUCCESS;
     }
-    const struct sigaction on_stop = {.sa_handler = stop, .sa_flags = (int)SA_RESETHAND};
-    (void)sigaction(SIGINT, &on_stop, NULL);
-    (void)sigaction(SIGTERM, &on_stop, NULL);
+    replay.stopped = interrupt_watch();
     struct config_source *source = config_source_open(&errors);
     const char *url = source ? config_lookup(source, "DATABASE_URL", &errors) : NULL;
     if (url)

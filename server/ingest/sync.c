@@ -32,18 +32,21 @@ bool sync_fail(struct sync *sync, enum sync_outcome outcome, const char *message
     return false;
 }
 
-bool sync_ask(struct sync *sync, struct retell_request *request)
+bool sync_fail_request(struct sync *sync, const struct retell_request *request)
 {
     struct buf why = {0};
-    retell_client_run(sync->opt->client, request, 1);
-    if (request->error == RETELL_OK)
-        return true;
     if (request->error == RETELL_CANCELLED)
         return sync_fail(sync, SYNC_CANCELLED, "stopped");
     retell_explain(sync->opt->client, request, &why);
     (void)sync_fail(sync, SYNC_FAILED, why.data ? why.data : "out of memory");
     buf_free(&why);
     return false;
+}
+
+bool sync_ask(struct sync *sync, struct retell_request *request)
+{
+    retell_client_run(sync->opt->client, request, 1);
+    return request->error == RETELL_OK || sync_fail_request(sync, request);
 }
 
 /* ---- the database ---- */

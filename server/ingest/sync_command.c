@@ -1,6 +1,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/config.h"
+#include "base/interrupt.h"
 #include "base/progress.h"
 #include "ingest/commands.h"
 #include "ingest/poller.h"
@@ -35,14 +36,6 @@ static const char help[] =
     "Settings come from the environment, else from .env, as for the server. Exits with 0 when\n"
     "Retell's and the database's calls are the same, 1 when not, 2 when the command line makes no\n"
     "sense.\n";
-
-static atomic_bool stopped;
-
-static void stop(int signal_number)
-{
-    (void)signal_number;
-    atomic_store(&stopped, true);
-}
 
 static void show_progress(void *user, const struct sync_counts *counts)
 {
@@ -97,17 +90,18 @@ static int report_end(const struct sync_report *report)
     return fflush(stdout) == 0 && good ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-static int run(const struct config *config, const struct sync_order *order)
+static int run(const struct config *config, const struct sync_order *order,
+               const atomic_bool *stopped)
 {
     struct progress progress = {.command = "sync", .unit = "calls"};
     const struct retell_client_options client = {.base_url = config->retell_base_url,
                                                  .key = config->retell_api_key,
                                                  .parallel = POLLER_PARALLEL,
-                                                 .stop = &stopped};
+                                                 .stop = stopped};
     struct sync_options options = {.database_url = config->database_url,
                                    .client = retell_client_new(&client),
                                    .window_ms = config->poll_window_hours * 3600000,
-                                   .stop = &stopped,
+                                   .stop = stopped,
                                    .progress = show_progress,
                                    .user = &progress};
     struct sync_report report;
@@ -137,16 +131,14 @@ int sync_main(int argc, char **argv)
         (void)fputs(help, stdout);
         return EXIT_SUCCESS;
     }
-    const struct sigaction on_stop = {.sa_handler = stop, .sa_flags = (int)SA_RESETHAND};
-    (void)sigaction(SIGINT, &on_stop, NULL);
-    (void)sigaction(SIGTERM, &on_stop, NULL);
+    const atomic_bool *stopped = interrupt_watch();
     (void)signal(SIGPIPE, SIG_IGN);
     bool good = !config_read(&config, &errors);
     const char *problem = good ? url_problem(config.retell_base_url) : NULL;
     if (problem)
         buf_printf(&errors, "RETELL_BASE_URL: %s\n", problem);
     if (good && !problem && curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK) {
-        status = run(&config, &order);
+        status = run(&config, &order, stopped);
         curl_global_cleanup();
     } else {
         (void)fprintf(stderr, "sync: cannot begin:\n%s", errors.data ? errors.data : "libcurl\n");

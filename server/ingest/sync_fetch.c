@@ -41,17 +41,6 @@ static bool concerns_all(enum retell_error error)
            error == RETELL_UNREACHABLE || error == RETELL_CANCELLED || error == RETELL_NOMEM;
 }
 
-static bool give_up(struct sync *sync, const struct retell_request *request)
-{
-    struct buf why = {0};
-    if (request->error == RETELL_CANCELLED)
-        return sync_fail(sync, SYNC_CANCELLED, "stopped");
-    retell_explain(sync->opt->client, request, &why);
-    (void)sync_fail(sync, SYNC_FAILED, why.data ? why.data : "out of memory");
-    buf_free(&why);
-    return false;
-}
-
 /* Stores what was fetched, and notes what was not. */
 static bool take_answers(struct sync *sync, const struct db_result *due,
                          struct retell_request *requests, size_t count)
@@ -81,7 +70,7 @@ static bool take_answers(struct sync *sync, const struct db_result *due,
     }
     if (good && batch.count)
         good = sync_store(sync, &batch);
-    return good && (!lost || give_up(sync, lost));
+    return good && (!lost || sync_fail_request(sync, lost));
 }
 
 /*

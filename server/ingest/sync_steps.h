@@ -40,6 +40,9 @@ struct sync {
 /* Ends the run with a message. Always false. */
 bool sync_fail(struct sync *sync, enum sync_outcome outcome, const char *message);
 
+/* Ends the run because of a request that failed. Always false. */
+bool sync_fail_request(struct sync *sync, const struct retell_request *request);
+
 /* Asks Retell one thing; the caller frees request->answer in either case. */
 bool sync_ask(struct sync *sync, struct retell_request *request);
 

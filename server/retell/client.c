@@ -22,8 +22,7 @@ enum {
     MAX_PAUSE_MS = 30000, /* whoever asks for a longer one is asked again in the next interval */
     POLL_MS = 100,        /* how long a stop may go unnoticed */
     MAX_ANSWER = 32 * 1024 * 1024,
-    SKEW_NOISE_MS = 2000,    /* Date has seconds, and the answer took its time */
-    SKEW_REFUSED_MS = 300000 /* signatures further off than this are refused */
+    SKEW_NOISE_MS = 2000, /* Date has seconds, and the answer took its time */
 };
 
 struct lane {
@@ -397,25 +396,4 @@ void retell_explain(const struct retell_client *client, const struct retell_requ
         buf_printf(out, " at %s", client->opt.base_url);
     if (texts[request->error].advice[0])
         buf_printf(out, ": %s", texts[request->error].advice);
-}
-
-bool retell_check(struct retell_client *client, struct buf *out)
-{
-    struct retell_request request = {.path = "/get-api-key-info"};
-    retell_client_run(client, &request, 1);
-    bool good = request.error == RETELL_OK;
-    if (good)
-        buf_printf(out, "Retell knows the key, at %s", client->opt.base_url);
-    else
-        retell_explain(client, &request, out);
-    int64_t skew = client->skew_ms;
-    if (skew > SKEW_REFUSED_MS || skew < -SKEW_REFUSED_MS) {
-        good = false;
-        buf_printf(out,
-                   "; this machine's clock is %lld s %s Retell's, so every webhook is refused: "
-                   "set it right (timedatectl set-ntp true)",
-                   (long long)((skew < 0 ? -skew : skew) / 1000), skew < 0 ? "behind" : "ahead of");
-    }
-    buf_free(&request.answer);
-    return good;
 }

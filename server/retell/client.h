@@ -78,10 +78,4 @@ int64_t retell_client_now_ms(const struct retell_client *client);
 void retell_explain(const struct retell_client *client, const struct retell_request *request,
                     struct buf *out);
 
-/*
- * Asks whether Retell knows the key (`frontdesk check`): true and a line that says so, or false and
- * what to do. Says also when the clocks are too far apart for signatures to be accepted.
- */
-bool retell_check(struct retell_client *client, struct buf *out);
-
 #endif

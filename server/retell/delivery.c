@@ -122,7 +122,7 @@ static bool take_call(struct run *run, struct lane *lane)
 /* Goes on to the lane's next event, of this call or the next; an idle lane stays idle. */
 static void go_on(struct run *run, struct lane *lane)
 {
-    if (*run->delivery->stop || run->totals->gave_up || run->err)
+    if (atomic_load(run->delivery->stop) || run->totals->gave_up || run->err)
         return;
     if (lane->step == lane->step_count && !take_call(run, lane))
         return;
@@ -236,7 +236,7 @@ static void deliver(struct run *run, struct lane *lanes)
 {
     for (unsigned i = 0; i < run->delivery->parallel && !run->err; i++)
         go_on(run, &lanes[i]);
-    while (run->busy && !*run->delivery->stop && !run->totals->gave_up && !run->err) {
+    while (run->busy && !atomic_load(run->delivery->stop) && !run->totals->gave_up && !run->err) {
         int running = 0;
         int wait = send_again(run, lanes);
         if (curl_multi_perform(run->multi, &running) != CURLM_OK ||

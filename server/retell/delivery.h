@@ -10,7 +10,7 @@
 #include "retell/call_plan.h"
 #include "retell/payload.h"
 
-#include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -30,8 +30,8 @@ struct delivery {
     const struct call_plan_options *plan;
     enum payload_event last;
     uint64_t calls;
-    unsigned parallel;                 /* 1 to DELIVERY_MAX_PARALLEL */
-    const volatile sig_atomic_t *stop; /* not zero: send nothing more and return */
+    unsigned parallel;       /* 1 to DELIVERY_MAX_PARALLEL */
+    const atomic_bool *stop; /* true: send nothing more and return */
     void (*progress)(const struct delivery *delivery, const struct delivery_totals *totals);
 };
 

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/crypto.h"
+#include "base/interrupt.h"
 #include "base/progress.h"
 #include "retell/delivery.h"
 #include "retell/payload.h"
@@ -13,7 +14,6 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,13 +66,7 @@ struct command {
     struct call_plan_options plan;
 };
 
-static volatile sig_atomic_t stopped;
-
-static void stop(int signal_number)
-{
-    (void)signal_number;
-    stopped = 1;
-}
+static const atomic_bool *stopped;
 
 /* ---- the command line ---- */
 
@@ -182,13 +176,13 @@ static bool print_call(const struct command *c, uint64_t index)
 static int print_all(const struct command *c)
 {
     bool good = true;
-    for (uint64_t i = 0; i < c->calls && good && !stopped; i++)
+    for (uint64_t i = 0; i < c->calls && good && !atomic_load(stopped); i++)
         good = print_call(c, i);
     if (fflush(stdout) == EOF || !good) {
         (void)fprintf(stderr, "trigger: the webhooks could not be printed: %s\n", strerror(errno));
         return EXIT_FAILURE;
     }
-    return stopped ? EXIT_FAILURE : EXIT_SUCCESS;
+    return atomic_load(stopped) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 /* ---- posting ---- */
@@ -269,11 +263,11 @@ static int report(const struct delivery *d, const struct delivery_totals *t, enu
                       t->silent);
     if (err)
         (void)fprintf(stderr, "trigger: stopped: %s\n", err_name(err));
-    if (stopped)
+    if (atomic_load(stopped))
         (void)fputs("trigger: interrupted\n", stderr);
     printf("%" PRIu64 " call%s, %" PRIu64 " event%s accepted, %" PRIu64 " failed\n", t->calls,
            t->calls == 1 ? "" : "s", t->accepted, t->accepted == 1 ? "" : "s", t->failed);
-    bool good = !err && !t->failed && !stopped;
+    bool good = !err && !t->failed && !atomic_load(stopped);
     return fflush(stdout) == 0 && good ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
@@ -286,7 +280,7 @@ static int post_all(const struct command *c, const char *url, const char *key)
         .last = c->last,
         .calls = c->calls,
         .parallel = (unsigned)(c->calls < c->parallel ? c->calls : c->parallel),
-        .stop = &stopped,
+        .stop = stopped,
         .progress = show_progress,
     };
     struct delivery_totals totals;
@@ -327,9 +321,7 @@ int trigger_main(int argc, char **argv)
         (void)fputs(help, stdout);
         return EXIT_SUCCESS;
     }
-    const struct sigaction on_stop = {.sa_handler = stop, .sa_flags = (int)SA_RESETHAND};
-    (void)sigaction(SIGINT, &on_stop, NULL);
-    (void)sigaction(SIGTERM, &on_stop, NULL);
+    stopped = interrupt_watch();
     if (command.print)
         return print_all(&command);
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
