@@ -530,6 +530,25 @@ describe('frontdesk sync', () => {
     assert.ok((await row(recent.call_id)).transcript && (await row(old.call_id)).transcript);
   });
 
+  test('Ctrl-C ends it soon; what it has stored stays, and the next one goes on', async () => {
+    finished(started());
+    fake.fault({ path: /get-call/, delayMs: 20_000 });
+    const begun = Date.now();
+    const { code, stderr, stdout } = await frontdesk(['sync'], settings(cluster, polling()), {
+      onStart: async (child) => {
+        await eventually('it fetches', () => fake.requests.some((r) => /get-call/.test(r.path) && r.status === undefined));
+        child.kill('SIGINT');
+      },
+    });
+    assert.ok(Date.now() - begun < 15_000);
+    assert.equal(code, 1);
+    assert.match(stdout, /1 new/);
+    assert.match(stderr, /not finished; run it again to go on from here/);
+    fake.faults = [];
+    assert.equal((await cli(['sync'])).code, 0);
+    await same();
+  });
+
   test('refuses what makes no sense, and helps', async () => {
     for (const args of [['--since', 'yesterday'], ['--agent', ''], ['--fast'], ['now']]) {
       const { code, stderr } = await cli(['sync', ...args]);

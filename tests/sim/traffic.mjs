@@ -64,7 +64,7 @@ export function makeAnalysis(random, text = 'A table was booked.', whole = false
  * The steps of one call: [{at, members, event, more}], at in ms of simulated time. `at` is when it is
  * created; nothing happens before. `timeless`: calls that do not connect have no timestamps.
  */
-export function makeCall(random, { call_id, agent, at, timeless = random() < 0.5, reanalyse = 0.05 }) {
+export function makeCall(random, { call_id, agent, at, swapped = agent, timeless = random() < 0.5, reanalyse = 0.05 }) {
   const kind = random();
   const web = kind < 0.15, missed = !web && kind < 0.3, failed = !web && kind < 0.33;
   const start = at + between(random, 1_000, 8_000);
@@ -102,6 +102,8 @@ export function makeCall(random, { call_id, agent, at, timeless = random() < 0.5
       recording_url: `https://recordings.example.com/${call_id}.wav`, public_log_url: `https://logs.example.com/${call_id}.log`,
     },
   });
+  // With an agent swap to both_agents, both agents' URLs get the event.
+  if (swapped !== agent && random() < 0.05) steps.at(-1).also = swapped.agent_id;
   if (failed) return steps;
   const analysed = end + between(random, 5_000, 300_000);
   steps.push({ at: analysed, event: 'call_analyzed', members: { call_analysis: makeAnalysis(random) } });
@@ -115,7 +117,7 @@ export function makeTraffic({ random, calls, agents, from, spanMs, prefix = 'cal
   const steps = [];
   for (let i = 0; i < calls; i++) {
     const call_id = `${prefix}_${String(i).padStart(6, '0')}`;
-    const made = makeCall(random, { call_id, agent: pick(random, agents), at: Math.floor(from + random() * spanMs), ...options });
+    const made = makeCall(random, { call_id, agent: pick(random, agents), swapped: pick(random, agents), at: Math.floor(from + random() * spanMs), ...options });
     steps.push(...made.map((step) => ({ ...step, call_id })));
   }
   return steps.sort((a, b) => a.at - b.at);
@@ -126,6 +128,7 @@ export function happen(fake, step, sender) {
   const call = fake.setCall(step.call_id, step.members);
   if (!step.event || !sender) return;
   sender.send(step.event, step.brief ? { call_id: step.call_id } : call, step.more);
+  if (step.also) sender.send(step.event, { ...call, agent_id: step.also }, step.more);
 }
 
 /** Plays steps along the fake's clock until the last has happened, or `until` says stop. */
