@@ -130,21 +130,3 @@ void calendar_date(const struct calendar *calendar, int64 ms, int *year, int *mo
     j2date((int)(local / SECS_PER_DAY - (local % SECS_PER_DAY < 0) + UNIX_EPOCH_JDATE), year, month,
            day);
 }
-
-bool calendar_has_full_hours(const struct calendar *calendar, int64 since, int64 until)
-{
-    int64 at = seconds_of(since), end = seconds_of(until);
-
-    for (;;) {
-        long int before, after;
-        int before_dst, after_dst;
-        pg_time_t change;
-        int found = pg_next_dst_boundary(&at, &before, &before_dst, &change, &after, &after_dst,
-                                         calendar->zone);
-        if (before % SECS_PER_HOUR != 0)
-            return false;
-        if (found <= 0 || change >= end)
-            return true;
-        at = change;
-    }
-}

@@ -5,6 +5,8 @@
  * or other hours long, and one that a zone skipped is not there. Weeks begin on Mondays, months on
  * their first day. An hour begins when the clock says :00, and also when the clocks change: of an
  * hour that is lived twice there are two, and an hour never holds times of two offsets.
+ *
+ * Times outside of EPOCH_MIN_MS and EPOCH_MAX_MS are taken for these.
  */
 #ifndef FRONTDESK_CALENDAR_H
 #define FRONTDESK_CALENDAR_H
@@ -18,8 +20,6 @@ struct calendar {
     const pg_tz *zone;
     enum calendar_unit unit;
 };
-
-/* Times outside of those of epoch.h are taken for the first or the last of them. */
 
 /*
  * The unit of that name (hour, day, week or month) in the zone of that name (any that PostgreSQL
@@ -36,8 +36,5 @@ extern int64 calendar_start(const struct calendar *calendar, int64 ms);
 /* The date, in the calendar's zone, of a time. */
 extern void calendar_date(const struct calendar *calendar, int64 ms, int *year, int *month,
                           int *day);
-
-/* Do all of the zone's full hours between the times begin with UTC's? */
-extern bool calendar_has_full_hours(const struct calendar *calendar, int64 since, int64 until);
 
 #endif

@@ -169,7 +169,7 @@ bool summary_percentile(const struct summary *summary, enum stats_measure_id mea
 
 /* ---- series ---- */
 
-/* Buckets are read some at a time: so that few queries do, and their statistics fit into memory. */
+/* How many buckets are read at a time: each agent is asked once for all of them. */
 enum { CHUNK = 250 };
 
 struct chunk {

@@ -1,6 +1,6 @@
 /*
  * The numbers of a set of calls: of one agent, or of several, in a range of time. The rows that
- * analysts get (summary.c) and the json that the API passes on (summary_json.c, analytics.c) are
+ * analysts get (summary_rows.c) and the json that the API passes on (summary_json.c, analytics.c) are
  * both made from these.
  *
  * Ranges are ms since epoch, from `since` up to `until`; ROLLUP_FIRST and ROLLUP_END mean no bound.
@@ -74,9 +74,9 @@ extern bool summary_percentile(const struct summary *summary, enum stats_measure
                                double p, int64 *value);
 
 /*
- * Visits the calendar's buckets that overlap the range, in order, empty ones too; a range without
- * bounds is that of the agents' first and last calls in it. Raises 22023, naming the parameter
- * from, when there are more than SUMMARY_BUCKETS_MAX.
+ * Visits the calendar's buckets that overlap the range, in order, empty ones too. In the place of a
+ * bound that is missing stands the agents' first call in the range, or the moment after their last.
+ * Raises 22023, naming the parameter from, when there are more than SUMMARY_BUCKETS_MAX.
  */
 extern void summary_series(const struct summary_agent *agents, size_t count,
                            struct summary_range range, const struct calendar *calendar,

@@ -2,7 +2,7 @@
 BEGIN;
 \ir lib/setup.psql
 \ir lib/oracle.psql
-SELECT plan(49);
+SELECT plan(51);
 
 INSERT INTO agents (agent_id, agent_name) SELECT 'a' || n, 'Agent ' || n FROM generate_series(1, 4) AS n;
 
@@ -25,7 +25,30 @@ SELECT add_call('a1', 'c3', '2026-03-02 23:59:59.999+00', '{"duration_ms": 61500
 SELECT add_call('a1', 'c4', '2026-03-04 00:00+00', '{"call_status": "error", "disconnection_reason": "dial_failed"}');
 SELECT add_call('a2', 'd1', '2026-03-02 12:00+00', '{"duration_ms": 499, "cost": 1, "call_successful": false, "disconnection_reason": null, "call_status": null}');
 
-SELECT is(agent_summary_json('a1', NULL, NULL, NULL, NULL, NULL)::text,
+-- Asked for the first time, so planned, where operators are not PostgreSQL's.
+CREATE SCHEMA evil;
+DO $$
+DECLARE
+    name text; type text;
+BEGIN
+    FOREACH type IN ARRAY '{text,bigint,numeric}'::text[] LOOP
+        EXECUTE format('CREATE FUNCTION evil.no(%s, %1$s) RETURNS boolean LANGUAGE sql RETURN false', type);
+        FOREACH name IN ARRAY '{=,<,>,<=,>=,<>}'::text[] LOOP
+            EXECUTE format('CREATE OPERATOR evil.%s (FUNCTION = evil.no, LEFTARG = %s, RIGHTARG = %2$s)', name, type);
+        END LOOP;
+    END LOOP;
+END
+$$;
+SET LOCAL search_path TO evil, pg_catalog, pg_temp;
+CREATE TEMPORARY TABLE under_evil AS
+SELECT frontdesk.agent_summary_json('a1', NULL, NULL, NULL, NULL, NULL)::text AS summary,
+       frontdesk.agent_summary_json('a1', '{a1}', 1772359200001, 1772582400001, 'hour', 'Asia/Kolkata')::text AS series,
+       frontdesk.analytics_calls_json(NULL, NULL, NULL, NULL, 'UTC')::text AS days;
+SET LOCAL search_path TO tap, frontdesk, public;
+SELECT is((SELECT jsonb_array_length(series::jsonb -> 'series') FROM under_evil), 63, 'nobody''s operators are taken for PostgreSQL''s');
+SELECT is((SELECT days::jsonb #>> '{summary,totalCalls}' FROM under_evil), '5', 'in no answer');
+
+SELECT is((SELECT summary FROM under_evil),
     '{"agent_id":"a1","from":null,"to":null,'
     '"calls":{"total":4,"by_status":{"ended":3,"error":1},"by_sentiment":{"Negative":1,"Positive":2},"by_reason":{"user_hangup":3,"dial_failed":1},'
     '"successful":2,"unsuccessful":1,"unanalysed":1,"success_rate":0.6667,"in_voicemail":1},'

@@ -96,10 +96,11 @@ CREATE PROCEDURE bench.add_calls(after_row bigint, last_row bigint) LANGUAGE sql
     FROM drawn JOIN bench.transcripts AS t ON t.k = nr % 1000
 $$;
 
--- A thousand calls a transaction, as many as the server stores in a busy second, and then a fold.
+-- A thousand calls a transaction, as many as the server stores in a busy second, and then a fold; of
+-- a very large set more at once.
 CREATE PROCEDURE bench.add_all_calls(calls bigint) LANGUAGE plpgsql AS $$
 DECLARE
-    batch CONSTANT bigint := 1000;
+    batch CONSTANT bigint := greatest(1000, calls / 1000);
     done bigint := 0;
 BEGIN
     WHILE done < calls LOOP
