@@ -25,6 +25,22 @@ static bool is_version(const struct version *version)
     return compare_versions(version, &no_version) != 0;
 }
 
+/* Were both given by the same event, whatever their classes and times? */
+static bool same_event(const struct version *a, const struct version *b)
+{
+    return (a->bytes[0] & 0x0F) == (b->bytes[0] & 0x0F) &&
+           memcmp(a->bytes + 9, b->bytes + 9, 8) == 0;
+}
+
+/* The inverse of what observation_version() does to the time. */
+static int64 version_sent(const struct version *version)
+{
+    uint64 sent = 0;
+    for (int i = 0; i < 8; i++)
+        sent = sent << 8 | version->bytes[1 + i];
+    return (int64)(sent ^ (uint64)1 << 63);
+}
+
 /* jsonb's order of keys: shorter first, then by bytes. */
 static int compare_keys(const JsonbValue *a, const JsonbValue *b)
 {
@@ -273,15 +289,35 @@ static bool merge_details(struct call_state *state, const struct observation *ob
     return visible;
 }
 
-bool call_state_merge(struct call_state *state, const struct observation *observation)
+/*
+ * When the observation's event was sent first, as far as the state knows: a delivery that comes after
+ * the journal has forgotten the event is taken for what it is.
+ */
+static int64 first_sent(const struct call_state *state, const struct observation *observation)
 {
-    bool fields = merge_fields(state, observation);
-    bool details = merge_details(state, observation);
-    if (observation->sent_ms < state->first_sent_ms) {
-        state->first_sent_ms = observation->sent_ms;
+    const struct version sent = observation_version(observation, 0);
+    int64 first = observation->sent_ms;
+    for (int i = 0; i < CALL_FIELD_COUNT + state->detail_count; i++) {
+        const struct version *held = i < CALL_FIELD_COUNT
+                                         ? &state->versions[i]
+                                         : &state->details[i - CALL_FIELD_COUNT].version;
+        if (same_event(held, &sent))
+            first = Min(first, version_sent(held));
+    }
+    return first;
+}
+
+bool call_state_merge(struct call_state *state, const struct observation *given)
+{
+    struct observation observation = *given;
+    observation.sent_ms = first_sent(state, given);
+    bool fields = merge_fields(state, &observation);
+    bool details = merge_details(state, &observation);
+    if (observation.sent_ms < state->first_sent_ms) {
+        state->first_sent_ms = observation.sent_ms;
         state->changed = true;
         if (!call_state_has(state, FIELD_START_TIMESTAMP))
-            fields = state->news = true; /* it is where the call stands in time */
+            fields = true; /* it is where the call stands in time */
     }
     return fields || details;
 }
@@ -291,9 +327,7 @@ static bool lower_version(struct version *version, const struct version *sent)
 {
     struct version lowered = *sent;
     lowered.bytes[0] = version->bytes[0];
-    bool same_rank = (version->bytes[0] & 0x0F) == (sent->bytes[0] & 0x0F);
-    bool same_digest = memcmp(version->bytes + 9, sent->bytes + 9, 8) == 0;
-    if (!same_rank || !same_digest || compare_versions(version, &lowered) <= 0)
+    if (!same_event(version, sent) || compare_versions(version, &lowered) <= 0)
         return false;
     *version = lowered;
     return true;

@@ -242,8 +242,10 @@ static bool build_app(struct server *server, struct buf *errors)
         buf_puts(errors, "short of memory\n");
         return false;
     }
-    const struct jobs_options jobs = {
-        .pool = server->jobs_pool, .log = server->log, .keeper = &server->keeper};
+    const struct jobs_options jobs = {.pool = server->jobs_pool,
+                                      .log = server->log,
+                                      .keeper = &server->keeper,
+                                      .journal_retention_days = config->journal_retention_days};
     if (jobs_start(&jobs, &server->jobs)) {
         buf_puts(errors, "short of memory or threads\n");
         return false;

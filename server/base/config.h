@@ -38,6 +38,7 @@ struct config {
     const char *database_url;
     int64_t db_pool_size;
     const char *host;
+    int64_t journal_retention_days;
     int64_t jwt_expires_in;        /* seconds */
     struct config_list jwt_secret; /* none: make one up, outside production */
     const char *log_dir;           /* "-": no files */

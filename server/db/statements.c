@@ -207,6 +207,18 @@ static const struct statement_text texts[STATEMENT_COUNT] = {
          " (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user)",
          0},
 
+    /* How many old rows went; a few at a time, none that somebody else holds, and no dead one. */
+    [STATEMENT_JOURNAL_EXPIRE] =
+        {"journal_expire",
+         "WITH old AS ("
+         "SELECT agent_id, call_id, event, digest FROM frontdesk.journal WHERE state <> 'dead'"
+         " AND received_at < pg_catalog.now() - pg_catalog.make_interval(days => $1::int)"
+         " ORDER BY received_at LIMIT 500 FOR UPDATE SKIP LOCKED), gone AS ("
+         "DELETE FROM frontdesk.journal AS j USING old WHERE j.agent_id = old.agent_id"
+         " AND j.call_id = old.call_id AND j.event = old.event AND j.digest = old.digest"
+         " RETURNING 1) SELECT pg_catalog.count(*) FROM gone",
+         1},
+
     /* The extension's version, NULL when it is not there. */
     [STATEMENT_READINESS] = {"readiness",
                              "SELECT (SELECT extversion FROM pg_catalog.pg_extension"

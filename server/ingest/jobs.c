@@ -1,6 +1,7 @@
 #include "ingest/jobs.h"
 
 #include "base/clock.h"
+#include "ingest/expiry.h"
 #include "ingest/fold.h"
 #include "ingest/text_index.h"
 
@@ -43,6 +44,7 @@ static const struct work {
 } table[] = {
     {"drop login attempts", 300000, drop_login_attempts},
     {"ensure superadmin", 10000, ensure_superadmin},
+    {"expire journal", 60000, expire_journal},
     {"fold rollups", 1000, fold_rollups},
     {"index texts", 1000, text_index_update},
     {"write key uses", 60000, write_key_uses},

@@ -16,6 +16,7 @@
 #include "db/pool.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct jobs;
 struct job;
@@ -25,6 +26,7 @@ struct jobs_options {
     struct db_pool *pool;
     const struct log *log;
     struct keeper *keeper;
+    int64_t journal_retention_days;
 };
 
 /* Starts all of them. ERR_NOMEM, ERR_INTERNAL. */

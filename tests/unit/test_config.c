@@ -18,6 +18,7 @@ static const char *const names[] = {
     "DATABASE_URL_FILE",
     "DB_POOL_SIZE",
     "HOST",
+    "JOURNAL_RETENTION_DAYS",
     "JWT_EXPIRES_IN",
     "JWT_SECRET",
     "LOG_DIR",
