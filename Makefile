@@ -150,8 +150,9 @@ test-stress: server install-extension
 test-http: server install-extension tests/http/node_modules/.package-lock.json
 	@cd tests/http && npm test --silent
 
-##  make test-faults  what takes minutes: long outages, large accounts
-test-faults: packages-test all install-extension tests/http/node_modules/.package-lock.json
+##  make test-faults  what takes minutes: long outages, large accounts, hundreds of kills
+test-faults: packages-test all install-extension bench-ingest \
+             tests/http/node_modules/.package-lock.json
 	@cd tests/faults && node --test --test-concurrency=1 *_test.mjs
 
 tests/http/node_modules/.package-lock.json: tests/http/package-lock.json

@@ -1,0 +1,145 @@
+// What breaks between the server and its database, and what dies: short forms. tests/faults/ has the long ones.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { call, eventually, get, migrate, post, request, startCluster, startServer } from './harness.js';
+import { Proxy, killOnce, smallDisk } from './faults.js';
+import { ended, endedCall } from './samples.js';
+
+const TWO_SECONDS = 2500; // and what a busy machine may add
+
+let cluster, proxy, server;
+before(async () => {
+  cluster = await startCluster();
+  await migrate(cluster);
+  proxy = await new Proxy(cluster).listen();
+  server = await startServer(cluster, { DATABASE_URL: proxy.url });
+});
+after(async () => {
+  proxy?.set('pass');
+  await server?.stop();
+  proxy?.close();
+});
+
+const rows = (callId, of = cluster) => of.value(`SELECT count(*)::int FROM frontdesk.calls WHERE call_id = '${callId}'`);
+const works = (on = server) => eventually('it recovers alone', async () => {
+  const answer = await post(on, ended(endedCall({ agent_id: 'agent_recovered' })));
+  assert.ok([204, 503].includes(answer.status), String(answer.status));
+  return answer.status === 204 && (await get(on, '/api/dashboard/agents')).status === 200;
+}, 30_000);
+
+/** Everything that needs the database: 503 with Retry-After, in time. */
+async function allUnavailable() {
+  const since = Date.now();
+  const asked = {
+    webhook: post(server, ended(endedCall({ agent_id: 'agent_outage' }))),
+    history: get(server, '/api/dashboard/call-history'),
+    agents: get(server, '/api/dashboard/agents'),
+    login: call(server, 'POST', '/api/auth/login', { body: { email: 'nobody@example.com', password: 'a long password' } }),
+  };
+  for (const [name, answer] of Object.entries(asked)) {
+    const { status, headers, text } = await answer;
+    assert.equal(status, 503, `${name}: ${text}`);
+    assert.match(headers['retry-after'], /^[1-9]\d*$/, name);
+  }
+  const took = Date.now() - since;
+  assert.ok(took < TWO_SECONDS, `took ${took} ms`);
+}
+
+test('P1: a connection cut before the statement arrives stores nothing and acknowledges nothing, or is tried again', async () => {
+  await works();
+  const lost = endedCall({ agent_id: 'agent_cut' });
+  proxy.set('query', 'reset');
+  assert.equal((await post(server, ended(lost))).status, 503);
+  assert.equal(proxy.struck, 1);
+  assert.equal(await rows(lost.call_id), 0);
+  proxy.set('pass');
+  await works();
+  const retried = endedCall({ agent_id: 'agent_cut' });
+  proxy.set('query', 'pass');
+  assert.equal((await post(server, ended(retried))).status, 204, 'one retry, on another connection');
+  assert.equal(proxy.struck, 2);
+  assert.equal(await rows(retried.call_id), 1);
+});
+
+test('P1: a connection cut after the commit, before its answer, is no false refusal twice: the event is there once', async () => {
+  await works();
+  const event = ended(endedCall({ agent_id: 'agent_cut' }));
+  const struck = proxy.struck;
+  proxy.set('answer', 'reset');
+  assert.equal((await post(server, event)).status, 503, 'nobody can know');
+  assert.equal(proxy.struck, struck + 1);
+  assert.equal(await rows(event.call.call_id), 1, 'it was committed');
+  proxy.set('pass');
+  await works();
+  assert.equal((await post(server, event)).status, 204, 'Retell delivers it again');
+  assert.equal(await cluster.journal(`call_id = '${event.call.call_id}'`), 1);
+  const other = ended(endedCall({ agent_id: 'agent_cut' }));
+  proxy.set('answer', 'pass');
+  assert.equal((await post(server, other)).status, 204, 'or the server tries again at once');
+  assert.equal(await cluster.journal(`call_id = '${other.call.call_id}'`), 1);
+});
+
+for (const [mode, what] of [['drop', 'a network that swallows everything'], ['reset', 'connections that are reset']]) {
+  test(`P6: ${what}: 503 with Retry-After within 2 s, and recovery without help`, async () => {
+    await works();
+    proxy.set(mode);
+    for (let round = 0; round < 2; round++) await allUnavailable();
+    assert.equal((await request(server, 'GET', '/healthz')).status, 200);
+    assert.equal((await request(server, 'GET', '/readyz')).status, 503);
+    proxy.set('reset'); // what was swallowed never comes; the old connections are of no use
+    proxy.set('pass');
+    await works();
+  });
+}
+
+test('P6: no connection is left for the server: 503 with Retry-After within 2 s, and recovery without help', async () => {
+  await works();
+  await cluster.exec("ALTER ROLE frontdesk_server CONNECTION LIMIT 0; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'frontdesk_server'");
+  try {
+    await eventually('it notices', async () => (await get(server, '/api/dashboard/agents')).status === 503);
+    await allUnavailable();
+  } finally {
+    await cluster.exec('ALTER ROLE frontdesk_server CONNECTION LIMIT -1');
+  }
+  await works();
+});
+
+test('P6: a disk that is full: 503 and nothing acknowledged that is not stored; room is enough to recover', async () => {
+  const disk = await smallDisk(160);
+  let other;
+  try {
+    await migrate(disk.cluster);
+    other = await startServer(disk.cluster);
+    await works(other);
+    disk.fill();
+    const acknowledged = [];
+    let took = 0;
+    await eventually('the disk is full for the database too', async () => {
+      const large = endedCall({ agent_id: 'agent_disk', transcript: Array.from({ length: 4000 }, (_, i) => `${Math.sin(i)}`).join(' ') });
+      const since = Date.now();
+      const answer = await post(other, ended(large));
+      took = Date.now() - since;
+      assert.ok([204, 503].includes(answer.status), `${answer.status} ${answer.text}`);
+      if (answer.status === 204) acknowledged.push(large.call_id);
+      else assert.match(answer.headers['retry-after'], /^[1-9]\d*$/);
+      return answer.status === 503;
+    }, 60_000);
+    assert.ok(took < TWO_SECONDS, `took ${took} ms`);
+    disk.free();
+    await disk.cluster.start(); // in case it had to stop for good
+    await works(other);
+    for (const id of acknowledged) assert.equal(await rows(id, disk.cluster), 1, id);
+  } finally {
+    await other?.stop('SIGKILL');
+    disk.cluster.destroy();
+    await disk.unmount();
+  }
+});
+
+test('P2: killed at its first sends and writes, the server has acknowledged nothing that is not stored', async () => {
+  for (const nth of [1, 2, 3, 6]) {
+    const { killed, missing } = await killOnce(cluster, nth);
+    assert.ok(killed, `it was killed at ${nth}`);
+    assert.deepEqual(missing, [], `killed at ${nth}`);
+  }
+});
