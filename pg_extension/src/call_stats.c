@@ -55,7 +55,8 @@ Oid call_stats_type(void)
                            ObjectIdGetDatum(get_namespace_oid("frontdesk", false)));
 }
 
-void call_stats_check_result(int result, int malformed)
+/* Raises what went wrong with a value; `malformed` is the SQLSTATE for one that is none. */
+static void check_result(enum stats_result result, int malformed)
 {
     if (result == STATS_OVERFLOW)
         ereport(ERROR,
@@ -76,7 +77,7 @@ void call_stats_accumulate(struct stats_acc *acc, Datum value, int sign)
 {
     size_t len;
     const uint8 *bytes = call_stats_bytes(value, &len);
-    call_stats_check_result(stats_decode(bytes, len, sign, acc), ERRCODE_DATA_CORRUPTED);
+    check_result(stats_decode(bytes, len, sign, acc), ERRCODE_DATA_CORRUPTED);
 }
 
 void call_stats_count(struct stats_acc *acc, const struct stats_call *call, int sign)
@@ -87,14 +88,14 @@ void call_stats_count(struct stats_acc *acc, const struct stats_call *call, int 
                             errmsg("%s of a call must not be negative",
                                    i == STATS_DURATION ? "duration" : "cost")));
     if (!stats_acc_add_call(acc, call, sign))
-        call_stats_check_result(STATS_OVERFLOW, 0);
+        check_result(STATS_OVERFLOW, 0);
 }
 
 Datum call_stats_value(const struct stats_acc *acc)
 {
     struct varlena *value;
 
-    call_stats_check_result(stats_acc_check(acc), ERRCODE_INTERNAL_ERROR);
+    check_result(stats_acc_check(acc), ERRCODE_INTERNAL_ERROR);
     value = palloc(VARHDRSZ + stats_encoded_max(acc));
     SET_VARSIZE(value, VARHDRSZ + stats_encode(acc, (uint8 *)VARDATA(value)));
     return PointerGetDatum(value);
@@ -167,7 +168,7 @@ Datum frontdesk_call_stats_in(PG_FUNCTION_ARGS)
         ereport(ERROR,
                 (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
                  errmsg("invalid input syntax for type %s", "call_stats"), errdetail("%s", why)));
-    call_stats_check_result(stats_acc_check(&acc), ERRCODE_INVALID_TEXT_REPRESENTATION);
+    check_result(stats_acc_check(&acc), ERRCODE_INVALID_TEXT_REPRESENTATION);
     return call_stats_value(&acc);
 }
 
@@ -193,8 +194,7 @@ Datum frontdesk_call_stats_recv(PG_FUNCTION_ARGS)
     struct varlena *value;
 
     stats_acc_init(&acc);
-    call_stats_check_result(stats_check(bytes, (size_t)len, &acc),
-                            ERRCODE_INVALID_BINARY_REPRESENTATION);
+    check_result(stats_check(bytes, (size_t)len, &acc), ERRCODE_INVALID_BINARY_REPRESENTATION);
     for (int i = 0; i < STATS_VOCABULARIES; i++)
         for (uint32 k = 0; k < acc.own[i].count; k++)
             (void)pg_verify_mbstr(GetDatabaseEncoding(), acc.own[i].list[k].s,

@@ -51,7 +51,4 @@ extern const char *call_stats_parse(const char *text, size_t len, struct stats_a
 /* The bytes of a value, detoasted; `*len` of them. */
 extern const uint8 *call_stats_bytes(Datum value, size_t *len);
 
-/* Raises what went wrong with a value; `malformed` is the SQLSTATE for one that is none. */
-extern void call_stats_check_result(int result, int malformed);
-
 #endif

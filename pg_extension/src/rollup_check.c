@@ -147,21 +147,6 @@ static void read_rows(Datum agent_id, enum bucket_grain grain, struct stored_row
                 lengthof(types), types, values, take_row, rows);
 }
 
-/* The index of the first row from `at` on. */
-static int first_row(const struct stored_rows *rows, int64 at)
-{
-    int low = 0, high = rows->count;
-
-    while (low < high) {
-        int middle = (low + high) / 2;
-        if (rows->list[middle].entry.bucket < at)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 static struct stored_rows *rows_of(struct verification *verification, enum bucket_grain grain)
 {
     return grain == BUCKET_MONTH ? &verification->months
@@ -205,7 +190,7 @@ static void compare_range(struct verification *verification, enum bucket_grain g
 {
     struct stored_rows *rows = rows_of(verification, grain);
     struct rollup_hours expected;
-    int e = 0, r = first_row(rows, from);
+    int e = 0, r = rollup_count_below(rows->list, rows->count, sizeof(*rows->list), from);
 
     rollup_hours_group(&verification->folded, from, to, grain, false, &expected);
     for (;;) {

@@ -103,16 +103,7 @@ void rollup_hours_close(struct rollup_hours *hours)
 /* The index of the first entry from `at` on. */
 static int first_from(const struct rollup_hours *hours, int64 at)
 {
-    int low = 0, high = hours->count;
-
-    while (low < high) {
-        int middle = (low + high) / 2;
-        if (hours->list[middle].bucket < at)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return rollup_count_below(hours->list, hours->count, sizeof(*hours->list), at);
 }
 
 void rollup_hours_group(const struct rollup_hours *hours, int64 from, int64 to,

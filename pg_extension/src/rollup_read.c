@@ -80,6 +80,31 @@ void rollup_connect(void)
         elog(ERROR, "cannot connect to SPI");
 }
 
+static int count_first(const char *list, int count, size_t size, int64 at, bool equal_too)
+{
+    int low = 0, high = count;
+
+    while (low < high) {
+        int middle = (low + high) / 2;
+        int64 number = *(const int64 *)(list + (size_t)middle * size);
+        if (number < at || (equal_too && number == at))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+int rollup_count_below(const void *list, int count, size_t size, int64 at)
+{
+    return count_first(list, count, size, at, false);
+}
+
+int rollup_count_up_to(const void *list, int count, size_t size, int64 at)
+{
+    return count_first(list, count, size, at, true);
+}
+
 void rollup_read_call(const Datum *values, const bool *nulls, struct stats_call *call)
 {
     NullableDatum columns[CALL_STATS_COLUMN_COUNT];
@@ -135,30 +160,16 @@ static void tidy_ranges(struct ranges *ranges)
 
 static bool in_ranges(const struct ranges *ranges, int64 at)
 {
-    int low = 0, high = ranges->count;
+    int low = rollup_count_up_to(ranges->list, ranges->count, sizeof(*ranges->list), at);
 
-    while (low < high) {
-        int middle = (low + high) / 2;
-        if (ranges->list[middle].from <= at)
-            low = middle + 1;
-        else
-            high = middle;
-    }
     return low > 0 && (at < ranges->list[low - 1].to || ranges->list[low - 1].to == ROLLUP_END);
 }
 
 /* The part that `at` belongs to, -1 when it is outside of all. */
 static int part_of(const struct walk *walk, int64 at)
 {
-    int low = 0, high = walk->part_count + 1;
+    int low = rollup_count_up_to(walk->bounds, walk->part_count + 1, sizeof(*walk->bounds), at);
 
-    while (low < high) {
-        int middle = (low + high) / 2;
-        if (walk->bounds[middle] <= at)
-            low = middle + 1;
-        else
-            high = middle;
-    }
     if (low == walk->part_count + 1)
         return walk->bounds[walk->part_count] == ROLLUP_END ? walk->part_count - 1 : -1;
     return low - 1;

@@ -20,6 +20,13 @@ static inline int64 rollup_last(int64 to)
     return to == ROLLUP_END ? to : to - 1;
 }
 
+/*
+ * How many elements of an ascending list begin with a number below `at`, or not above it: each is
+ * `size` bytes and has an int64 first.
+ */
+extern int rollup_count_below(const void *list, int count, size_t size, int64 at);
+extern int rollup_count_up_to(const void *list, int count, size_t size, int64 at);
+
 /* Connects to SPI or raises an error. */
 extern void rollup_connect(void);
 
