@@ -294,7 +294,10 @@ static bool note_clocks(struct sync *sync)
     return exec_only(sync, STATEMENT_SYNC_WATCH, params);
 }
 
-/* Writes down how the run ended; `reason` NULL: well. */
+/*
+ * Writes down how the run ended; `reason` NULL: well. One that was told from when on to list has not
+ * looked at all that the next one may rely on.
+ */
 static bool end(struct sync *sync, const char *reason)
 {
     struct sync_number unconnected = {""}, began = {""}, ahead = {""}, next = {""};
@@ -305,7 +308,7 @@ static bool end(struct sync *sync, const char *reason)
         db_text(reason),
         db_text(sync->scan && sync->order->since_ms < 0 ? "true" : "false"),
         sync_optional(&unconnected, sync->unconnected),
-        sync_number(&began, sync->began_ms),
+        sync_optional(&began, sync->order->since_ms < 0 ? sync->began_ms : sync->looked_at),
         sync_number(&ahead, retell_client_skew_ms(sync->opt->client)),
         sync->order->forced ? db_text(NULL) : sync_number(&next, seconds)};
     return exec_only(sync, STATEMENT_SYNC_END, params);
