@@ -40,7 +40,7 @@ static void read_batch(struct batch *batch, ArrayType *bodies, int64 sent_ms)
 
     deconstruct_array(bodies, BYTEAOID, -1, false, TYPALIGN_INT, &values, &nulls, &batch->count);
     batch->items = palloc0(sizeof(struct item) * (size_t)Max(batch->count, 1));
-    readable = palloc(sizeof(*readable) * (size_t)Max(batch->count, 1));
+    readable = palloc(sizeof(struct observation *) * (size_t)Max(batch->count, 1));
     for (int i = 0; i < batch->count; i++) {
         struct item *item = &batch->items[i];
         CHECK_FOR_INTERRUPTS();
@@ -61,7 +61,7 @@ static void read_batch(struct batch *batch, ArrayType *bodies, int64 sent_ms)
 /* The homes of all calls; a call that has none would live with the agent that is named. */
 static void find_homes(struct batch *batch)
 {
-    struct home **homes = palloc(sizeof(*homes) * (size_t)Max(batch->count, 1));
+    struct home **homes = palloc(sizeof(struct home *) * (size_t)Max(batch->count, 1));
     int n = 0;
 
     for (int i = 0; i < batch->count; i++) {
@@ -79,7 +79,7 @@ static void find_homes(struct batch *batch)
 /* Merges each into its call as that is stored, in memory. */
 static void judge(struct batch *batch)
 {
-    struct call_row **rows = palloc(sizeof(*rows) * (size_t)Max(batch->count, 1));
+    struct call_row **rows = palloc(sizeof(struct call_row *) * (size_t)Max(batch->count, 1));
     int n = 0;
 
     for (int i = 0; i < batch->count; i++) {

@@ -61,7 +61,7 @@ static void a_page_is_taken_apart(void **state)
                                  "3],\"has_more\":true,\"pagination_key\":\"n\\u0065xt\","
                                  "\"total\":7,\"new\":null}";
     struct listing_page page;
-    struct json_text item;
+    struct json_text item = {NULL, 0};
     struct buf key = {0};
     assert_null(listing_read(answer, strlen(answer), &page));
     assert_int_equal(page.count, 3);
