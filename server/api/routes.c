@@ -7,7 +7,7 @@
 #define COUNT(table) (sizeof(table) / sizeof(table)[0])
 
 /* The largest JSON body: a key that names 500 agents. */
-#define JSON .json_body = true, .max_body = 64 * 1024
+#define JSON .json_body = true, .max_body = 64 << 10
 
 static const struct route main_routes[] = {
     {METHOD_GET, "/api/auth/keys", ACCESS_ADMIN, .handler = keys_list},
