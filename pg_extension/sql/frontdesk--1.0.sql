@@ -773,7 +773,7 @@ LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE ROWS 10
 AS 'MODULE_PATHNAME', 'frontdesk_verify_rollups';
 
 COMMENT ON FUNCTION frontdesk.verify_rollups(pg_catalog.text) IS
-'Compares call_rollup with calls, for one agent or (null) for all: one row for each bucket that is not as it should be, none when all is well. grain: month, day or hour; bucket: its start, ms since epoch, UTC; problem: missing, left over or different; expected and found: what is folded there (without deltas), null when nothing is. Reads every call of the agent, in one snapshot: some 5 µs each.';
+'Compares call_rollup with calls, for one agent or (null) for all: one row for each bucket that is not as it should be, none when all is well. grain: month, day, hour, or total (of call_total, with nothing else said); bucket: its start, ms since epoch, UTC; problem: missing, left over or different; expected and found: what is folded there (without deltas), null when nothing is. Reads every call of the agent, in one snapshot: some 5 µs each.';
 
 CREATE FUNCTION frontdesk.agent_stats(agent_id pg_catalog.text, since pg_catalog.int8 DEFAULT NULL, until pg_catalog.int8 DEFAULT NULL)
 RETURNS frontdesk.call_stats

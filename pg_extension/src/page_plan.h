@@ -54,7 +54,7 @@ struct page_cut {
     const struct page_place *after; /* only what comes after this one, or NULL */
     const struct page_place *up_to; /* only what comes no later than this one, or NULL */
     struct page_bounds bounds;
-    struct page_months *months; /* what page_total() has found for page_walk(), or NULL */
+    struct page_months *months; /* page_walk()'s own; NULL */
     struct page_bounds first;   /* where the first row must be, if the rollups are right */
     int64 each;                 /* see PAGE_MERGED and PAGE_HEADS */
     int64 rows;                 /* -1: all */

@@ -23,6 +23,7 @@
 #include "kept_plan.h"
 #include "page_walk.h"
 #include "rollup.h"
+#include "rollup_rows.h"
 
 /*
  * So many calls are skipped along the index, or sorted, without asking where they could be jumped
@@ -193,6 +194,28 @@ static void add_to_month(struct page_months *months, int64 at, int64 calls)
     months->count++;
 }
 
+static Datum agents_array(const struct extent *extent)
+{
+    return PointerGetDatum(construct_array(unconstify(Datum *, extent->agents), extent->agent_count,
+                                           TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+/* How many calls the agents have at all times: a row for each, and what is not folded. */
+static int64 count_everything(const struct extent *extent)
+{
+    static SPIPlanPtr slot;
+    static const Oid types[] = {TEXTARRAYOID};
+    static const char text[] =
+        "SELECT (coalesce((SELECT pg_catalog.sum(n) FROM frontdesk.call_total"
+        " WHERE agent_id" SQL_EQ "ANY ($1)), 0)" SQL_ADD
+        "coalesce((SELECT pg_catalog.sum(n) FROM frontdesk.call_rollup_delta"
+        " WHERE agent_id" SQL_EQ "ANY ($1)), 0))::pg_catalog.int8";
+    const Datum agents = agents_array(extent);
+
+    run_plan(kept_plan(&slot, text, lengthof(types), types), &agents, NULL, true, SPI_OK_SELECT);
+    return DatumGetInt64(result_value(0, 1));
+}
+
 /* All months of all agents in one go: they are few. */
 static struct page_months *read_months(Datum agents)
 {
@@ -221,7 +244,7 @@ static void add_stats(const struct extent *extent, struct stats_acc *acc)
         rollup_range(extent->agents[i], extent->from, extent->to, acc);
 }
 
-int64 page_total(struct page_cut *cut)
+int64 page_total(const struct page_cut *cut)
 {
     struct extent extent;
     struct counter counter;
@@ -231,14 +254,11 @@ int64 page_total(struct page_cut *cut)
     counter_of_filters(&counter, cut->filters);
     if (counter.kind == COUNT_NOTHING)
         return page_tally(cut);
+    rollup_lock_calls();
     extent_of_cut(&extent, cut);
     if (counter.kind == COUNT_CALLS) {
-        if (!cut->one_agent && cut->filters->set == 0) {
-            cut->months = read_months(cut->whose);
-            for (int i = 0; i < cut->months->count; i++)
-                total += cut->months->calls[i];
-            return total;
-        }
+        if (cut->filters->set == 0)
+            return count_everything(&extent);
         for (int i = 0; i < extent.agent_count; i++)
             total += rollup_count(extent.agents[i], extent.from, extent.to);
         return total;
@@ -308,12 +328,6 @@ static bool turn_round(struct page_cut *cut, const struct reach *reach)
     cut->descending = !cut->descending;
     cut->skip = beyond;
     return true;
-}
-
-static Datum agents_array(const struct extent *extent)
-{
-    return PointerGetDatum(construct_array(unconstify(Datum *, extent->agents), extent->agent_count,
-                                           TEXTOID, -1, false, TYPALIGN_INT));
 }
 
 /* The first and the last position of a cut, whatever its filters but time; false: it has none. */
@@ -677,6 +691,8 @@ void page_walk(struct page_cut *cut)
     if (counter.kind == COUNT_NOTHING)
         return;
     extent_of_cut(&extent, cut);
+    if (!cut->one_agent && cut->filters->set == 0)
+        cut->months = read_months(cut->whose);
     if (cut->sort == SORT_DATE)
         walk_dates(cut, &extent, &counter);
     else if (counter.kind == COUNT_CALLS)

@@ -9,7 +9,7 @@
 #include "page_plan.h"
 
 /* How many calls the cut's agents have that its filters let through. SPI must be connected. */
-extern int64 page_total(struct page_cut *cut);
+extern int64 page_total(const struct page_cut *cut);
 
 /*
  * Narrows the cut to where its rows lie: sets its bounds and positions and lessens what is to be

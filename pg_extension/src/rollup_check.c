@@ -222,6 +222,30 @@ static void compare_range(struct verification *verification, enum bucket_grain g
     }
 }
 
+/* Compares how many calls are folded with what is kept of that. */
+static void compare_total(struct verification *verification)
+{
+    static SPIPlanPtr slot;
+    static const Oid types[] = {TEXTOID};
+    Datum values[6] = {verification->agent_id, CStringGetTextDatum("total"), (Datum)0,
+                       CStringGetTextDatum("different")};
+    bool nulls[lengthof(values)] = {[2] = true, [4] = true, [5] = true};
+    int64 total = 0;
+
+    for (int i = 0; i < verification->folded.count; i++)
+        total -= verification->folded.list[i].calls;
+    run_plan(kept_plan(&slot,
+                       "SELECT coalesce((SELECT n FROM frontdesk.call_total"
+                       " WHERE agent_id" SQL_EQ "$1), 0)",
+                       lengthof(types), types),
+             &verification->agent_id, NULL, true, SPI_OK_SELECT);
+    total += DatumGetInt64(result_value(0, 1));
+    SPI_freetuptable(SPI_tuptable);
+    if (total != 0)
+        tuplestore_putvalues(verification->into->setResult, verification->into->setDesc, values,
+                             nulls);
+}
+
 static void verify_agent(Datum agent_id, void *argument)
 {
     static const enum bucket_grain grains[] = {BUCKET_MONTH, BUCKET_DAY, BUCKET_HOUR};
@@ -231,6 +255,7 @@ static void verify_agent(Datum agent_id, void *argument)
     rollup_hours_folded(agent_id, ROLLUP_FIRST, ROLLUP_END, &verification->folded);
     for (int g = 0; g < (int)lengthof(grains); g++)
         read_rows(agent_id, grains[g], rows_of(verification, grains[g]));
+    compare_total(verification);
     compare_range(verification, BUCKET_MONTH, ROLLUP_FIRST, ROLLUP_END);
     for (int g = 1; g < (int)lengthof(grains); g++) {
         const struct stored_rows *rows = rows_of(verification, grains[g]);

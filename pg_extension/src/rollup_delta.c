@@ -295,6 +295,7 @@ Datum frontdesk_forget_all_calls(PG_FUNCTION_ARGS)
 {
     (void)trigger_data(fcinfo, true);
     rollup_connect();
+    truncate_table("call_total", "TRUNCATE frontdesk.call_total");
     truncate_table("call_rollup", "TRUNCATE frontdesk.call_rollup");
     truncate_table("call_rollup_delta", "TRUNCATE frontdesk.call_rollup_delta");
     SPI_finish();

@@ -3,7 +3,8 @@
  * the same before and after in every snapshot.
  *
  * Folds of one agent may run side by side: each takes deltas that no other has (SKIP LOCKED), and
- * all lock the rows of call_rollup in one order, a month before its days, a day before its hours.
+ * all lock rows in one order, the agent's total before its months, a month before its days, a day
+ * before its hours.
  * Whoever has locked a bucket's row alone decides about what is below it.
  *
  * A bucket that outgrows ROLLUP_SPLIT gets its rows below from the calls themselves: what is folded
@@ -163,8 +164,12 @@ static void fold_bucket(Datum agent_id, const struct rollup_entry *entry, enum b
 static int fold_agent(Datum agent_id, int64 max)
 {
     struct rollup_hours hours, months;
-    int count = take_deltas(agent_id, max, &hours);
+    int count;
 
+    /* Before the row of the agent's total: who keeps folds out by this lock writes that row too. */
+    (void)rollup_lock("call_rollup", RowExclusiveLock);
+    count = take_deltas(agent_id, max, &hours);
+    rollup_hours_count(agent_id, &hours, false);
     rollup_hours_group(&hours, ROLLUP_FIRST, ROLLUP_END, BUCKET_MONTH, true, &months);
     for (int i = 0; i < months.count; i++)
         fold_bucket(agent_id, &months.list[i], BUCKET_MONTH, &hours);

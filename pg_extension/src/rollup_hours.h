@@ -55,6 +55,9 @@ extern void rollup_hours_write_below(Datum agent_id, int64 bucket, enum bucket_g
 /* Makes all rows of an agent, in place of any that are there. */
 extern void rollup_hours_write_agent(Datum agent_id, const struct rollup_hours *hours);
 
+/* How many calls of the agent are folded: so many more, or, `anew`, so many. */
+extern void rollup_hours_count(Datum agent_id, const struct rollup_hours *hours, bool anew);
+
 /* A plan as kept_plan() keeps, with call_stats in place of the types that are InvalidOid. */
 extern SPIPlanPtr rollup_plan(SPIPlanPtr *slot, const char *text, int nargs, const Oid *types);
 

@@ -2,7 +2,7 @@
 -- some that they have not. Quick with 10000 calls; PGOPTIONS='-c frontdesk.test_calls=50000' makes it as many as one likes.
 BEGIN;
 \ir lib/setup.psql
-SELECT plan(9);
+SELECT plan(12);
 SELECT setseed(0.17);
 CREATE TEMPORARY TABLE size AS SELECT coalesce(current_setting('frontdesk.test_calls', true), '10000')::integer AS calls;
 
@@ -127,6 +127,13 @@ SELECT is_empty($$
                         LATERAL (SELECT count(*) FROM truth WHERE agents IS NULL OR agent_id = ANY (agents)) AS w(whole),
                         LATERAL (SELECT CASE sort_order WHEN 'asc' THEN below ELSE whole - below END) AS g(edge), unnest(ARRAY[-900, -300, -10, 0, 700]) AS step) AS x
     WHERE d IS NOT NULL$$, 'pages at the edges of ties');
+
+-- The totals that pages over all agents show are verified, and mended, with the rollups.
+SELECT is_empty('SELECT * FROM verify_rollups()', 'rollups and totals are right');
+UPDATE call_total SET n = n + 1 WHERE agent_id = 'agent_3';
+SELECT is(ARRAY(SELECT concat_ws(' ', agent_id, grain, problem) FROM verify_rollups()), '{agent_3 total different}', 'a total that is not is named');
+SELECT rebuild_rollups('agent_3');
+SELECT is_empty('SELECT * FROM verify_rollups()', 'and mended');
 
 -- Rollups that do not say the truth, because somebody switched the triggers off: where that shows, the page is cut, and counted, without them.
 ALTER TABLE calls DISABLE TRIGGER USER;

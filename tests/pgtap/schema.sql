@@ -3,10 +3,10 @@ BEGIN;
 \ir lib/setup.psql
 SELECT plan(17);
 
-SELECT tables_are('frontdesk', ARRAY['agents', 'api_keys', 'call_home', 'call_rollup', 'call_rollup_delta', 'call_text', 'call_text_queue', 'calls', 'journal', 'login_attempts', 'schema_migrations', 'sync_cursors', 'sync_fetches', 'sync_finds', 'sync_state', 'user_agents', 'users'])
+SELECT tables_are('frontdesk', ARRAY['agents', 'api_keys', 'call_home', 'call_rollup', 'call_rollup_delta', 'call_text', 'call_text_queue', 'call_total', 'calls', 'journal', 'login_attempts', 'schema_migrations', 'sync_cursors', 'sync_fetches', 'sync_finds', 'sync_state', 'user_agents', 'users'])
     WHERE to_regclass('frontdesk.schema_migrations') IS NOT NULL
 UNION ALL
-SELECT tables_are('frontdesk', ARRAY['agents', 'api_keys', 'call_home', 'call_rollup', 'call_rollup_delta', 'call_text', 'call_text_queue', 'calls', 'journal', 'login_attempts', 'sync_cursors', 'sync_fetches', 'sync_finds', 'sync_state', 'user_agents', 'users'])
+SELECT tables_are('frontdesk', ARRAY['agents', 'api_keys', 'call_home', 'call_rollup', 'call_rollup_delta', 'call_text', 'call_text_queue', 'call_total', 'calls', 'journal', 'login_attempts', 'sync_cursors', 'sync_fetches', 'sync_finds', 'sync_state', 'user_agents', 'users'])
     WHERE to_regclass('frontdesk.schema_migrations') IS NULL;
 
 -- Keys are led by agent_id, so that the schema can be distributed by it.
