@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/crypto.h"
+#include "base/thread.h"
 
 #include <crypt.h>
 #include <pthread.h>
@@ -14,7 +15,6 @@
 enum {
     PASSES = 2,
     MEMORY = 19 * 1024 * 1024,
-    STACK = 1024 * 1024,
     QUEUE_PER_THREAD = 16, /* about 200 ms of waiting */
     MAX_THREADS = 64,
     NICENESS = 5,
@@ -134,13 +134,9 @@ static enum err start_threads(struct passwords *passwords)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     unsigned wanted = cores < 1 ? 1 : cores > MAX_THREADS ? MAX_THREADS : (unsigned)cores;
-    pthread_attr_t attr;
-    pthread_attr_init(&attr);
-    pthread_attr_setstacksize(&attr, STACK);
     while (passwords->threads < wanted &&
-           pthread_create(&passwords->thread[passwords->threads], &attr, work, passwords) == 0)
+           thread_start(&passwords->thread[passwords->threads], work, passwords) == ERR_OK)
         passwords->threads++;
-    pthread_attr_destroy(&attr);
     return passwords->threads ? ERR_OK : ERR_INTERNAL;
 }
 
@@ -200,17 +196,13 @@ static void withdraw(struct passwords *passwords, struct job *job)
 static enum err submit(struct passwords *passwords, struct job *job, int64_t deadline)
 {
     const struct timespec until = clock_mono_timespec(deadline);
-    pthread_condattr_t attr;
 
     pthread_mutex_lock(&passwords->lock);
     if (passwords->queued >= passwords->threads * QUEUE_PER_THREAD) {
         pthread_mutex_unlock(&passwords->lock);
         return ERR_BUSY;
     }
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&job->done, &attr);
-    pthread_condattr_destroy(&attr);
+    thread_cond_init(&job->done);
     *passwords->tail = job;
     passwords->tail = &job->next;
     passwords->queued++;

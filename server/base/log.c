@@ -6,6 +6,7 @@
 #include "base/log.h"
 
 #include "base/clock.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +19,6 @@
 #include <unistd.h>
 
 enum {
-    STACK = 256 * 1024,
     PATIENCE_MS = 1000, /* with a pipe that nobody reads */
     GATHER_MS = 5, /* until the first line after a pause is written, with all that came since */
     PIECE = 4096,  /* PIPE_BUF: what poll(2) says a pipe has room for */
@@ -181,18 +181,9 @@ static void *write_lines(void *arg)
 
 static enum err start_writer(struct log *log)
 {
-    pthread_attr_t attr;
-    pthread_condattr_t monotonic;
     pthread_mutex_init(&log->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&log->filled, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-    pthread_attr_init(&attr);
-    pthread_attr_setstacksize(&attr, STACK);
-    int failed = pthread_create(&log->writer, &attr, write_lines, log);
-    pthread_attr_destroy(&attr);
-    return failed ? ERR_NOMEM : ERR_OK;
+    thread_cond_init(&log->filled);
+    return thread_start(&log->writer, write_lines, log);
 }
 
 enum err log_new(const struct log_options *options, struct buf *errors, struct log **out)

@@ -1,12 +1,13 @@
 #include "db/pool.h"
 
 #include "base/clock.h"
+#include "base/thread.h"
 
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
-enum { RETRY_MIN_MS = 100, RETRY_MAX_MS = 1000, CONNECT_MS = 5000, KEEPER_STACK = 1024 * 1024 };
+enum { RETRY_MIN_MS = 100, RETRY_MAX_MS = 1000, CONNECT_MS = 5000 };
 
 /* A taker in the queue; lives on its stack. */
 struct waiter {
@@ -28,15 +29,6 @@ struct db_pool {
     bool away; /* the last attempt to connect failed */
     bool stopping;
 };
-
-static void cond_init_mono(pthread_cond_t *cond)
-{
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(cond, &attr);
-    pthread_condattr_destroy(&attr);
-}
 
 static struct waiter *pop_waiter(struct db_pool *pool)
 {
@@ -151,14 +143,9 @@ enum err db_pool_start(const struct db_pool_options *options, struct db_pool **o
     }
     pool->last = &pool->first;
     pthread_mutex_init(&pool->lock, NULL);
-    cond_init_mono(&pool->keeper_wakes);
+    thread_cond_init(&pool->keeper_wakes);
 
-    pthread_attr_t attr;
-    pthread_attr_init(&attr);
-    pthread_attr_setstacksize(&attr, KEEPER_STACK);
-    int failed = pthread_create(&pool->keeper, &attr, keep, pool);
-    pthread_attr_destroy(&attr);
-    if (failed) {
+    if (thread_start(&pool->keeper, keep, pool)) {
         free(pool->idle);
         free(pool);
         return ERR_INTERNAL;
@@ -211,7 +198,7 @@ static enum err wait_in_line(struct db_pool *pool, int64_t deadline, struct db_c
     struct timespec until = clock_mono_timespec(deadline);
     int timed_out = 0;
 
-    cond_init_mono(&w.granted);
+    thread_cond_init(&w.granted);
     *pool->last = &w;
     /* cppcheck-suppress autoVariables ; it leaves the queue before this returns */
     pool->last = &w.next;

@@ -263,7 +263,7 @@ static const struct statement_text texts[STATEMENT_COUNT] = {
          " applied_at timestamptz NOT NULL DEFAULT pg_catalog.now())",
          0},
     [STATEMENT_MIGRATIONS_LOCK] = {"migrations_lock",
-                                   "SELECT pg_catalog.pg_try_advisory_lock(7382915054443652467)",
+                                   "SELECT pg_catalog.pg_try_advisory_lock(7382085259403486579)",
                                    0},
     [STATEMENT_MIGRATIONS_RECORD] = {"migrations_record",
                                      "INSERT INTO frontdesk.schema_migrations"
@@ -280,7 +280,7 @@ static const struct statement_text texts[STATEMENT_COUNT] = {
          " AND pg_catalog.has_table_privilege(c.oid, 'SELECT'))",
          0},
     [STATEMENT_MIGRATIONS_UNLOCK] = {"migrations_unlock",
-                                     "SELECT pg_catalog.pg_advisory_unlock(7382915054443652467)",
+                                     "SELECT pg_catalog.pg_advisory_unlock(7382085259403486579)",
                                      0},
 
     /* frontdesk replay. */

@@ -1,6 +1,7 @@
 #include "http/body_clock.h"
 
 #include "base/clock.h"
+#include "base/thread.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -65,7 +66,6 @@ enum err body_clock_start(int64_t limit_ms, struct body_clock **body_clock)
 {
     const struct sigaction interrupt = {.sa_handler = ignore}; /* without SA_RESTART */
     struct body_clock *made = calloc(1, sizeof *made);
-    pthread_condattr_t attr;
     if (!made || sigaction(SIGURG, &interrupt, NULL)) {
         free(made);
         return ERR_NOMEM;
@@ -73,11 +73,8 @@ enum err body_clock_start(int64_t limit_ms, struct body_clock **body_clock)
     made->limit_ms = limit_ms;
     made->looks_at = INT64_MAX;
     pthread_mutex_init(&made->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&made->changed, &attr);
-    pthread_condattr_destroy(&attr);
-    if (pthread_create(&made->thread, NULL, watch, made)) {
+    thread_cond_init(&made->changed);
+    if (thread_start(&made->thread, watch, made)) {
         pthread_cond_destroy(&made->changed);
         pthread_mutex_destroy(&made->lock);
         free(made);

@@ -1,6 +1,7 @@
 #include "ingest/jobs.h"
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "ingest/expiry.h"
 #include "ingest/fold.h"
 #include "ingest/text_index.h"
@@ -10,7 +11,6 @@
 #include <stdlib.h>
 
 enum {
-    STACK = 1024 * 1024,
     LONGEST_PAUSE_MS = 60000,
 };
 
@@ -110,28 +110,20 @@ static void *run_job(void *arg)
 
 enum err jobs_start(const struct jobs_options *options, struct jobs **out)
 {
-    pthread_condattr_t cond;
-    pthread_attr_t attr;
     bool failed = false;
     struct jobs *jobs = calloc(1, sizeof *jobs);
     if (!jobs)
         return ERR_NOMEM;
     jobs->opt = *options;
     pthread_mutex_init(&jobs->lock, NULL);
-    pthread_condattr_init(&cond);
-    pthread_condattr_setclock(&cond, CLOCK_MONOTONIC);
-    pthread_cond_init(&jobs->wake, &cond);
-    pthread_condattr_destroy(&cond);
-    pthread_attr_init(&attr);
-    pthread_attr_setstacksize(&attr, STACK);
+    thread_cond_init(&jobs->wake);
     for (size_t i = 0; i < JOB_COUNT && !failed; i++) {
         struct job *job = &jobs->list[i];
         job->jobs = jobs;
         job->work = &table[i];
-        failed = pthread_create(&job->thread, &attr, run_job, job) != 0;
+        failed = thread_start(&job->thread, run_job, job) != ERR_OK;
         job->started = !failed;
     }
-    pthread_attr_destroy(&attr);
     if (failed) {
         jobs_stop(jobs);
         return ERR_INTERNAL;

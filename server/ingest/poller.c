@@ -1,12 +1,12 @@
 #include "ingest/poller.h"
 
 #include "base/clock.h"
+#include "base/thread.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 
 enum {
-    STACK = 1024 * 1024,
     RETRY_MS = 1000, /* after a run that could not begin, at most: the database is away */
 };
 
@@ -131,16 +131,6 @@ static void *poll_forever(void *arg)
     return NULL;
 }
 
-static enum err start_thread(struct poller *poller)
-{
-    pthread_attr_t attr;
-    pthread_attr_init(&attr);
-    pthread_attr_setstacksize(&attr, STACK);
-    int failed = pthread_create(&poller->thread, &attr, poll_forever, poller);
-    pthread_attr_destroy(&attr);
-    return failed ? ERR_INTERNAL : ERR_OK;
-}
-
 static void release(struct poller *poller)
 {
     retell_client_free(poller->client);
@@ -152,21 +142,17 @@ static void release(struct poller *poller)
 enum err poller_start(const struct poller_options *options, struct poller **out)
 {
     struct poller *poller = calloc(1, sizeof *poller);
-    pthread_condattr_t attr;
     if (!poller)
         return ERR_NOMEM;
     poller->opt = *options;
     pthread_mutex_init(&poller->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&poller->changed, &attr);
-    pthread_condattr_destroy(&attr);
+    thread_cond_init(&poller->changed);
     const struct retell_client_options client = {.base_url = options->base_url,
                                                  .key = options->key,
                                                  .parallel = POLLER_PARALLEL,
                                                  .stop = &poller->stop};
     poller->client = retell_client_new(&client);
-    enum err err = poller->client ? start_thread(poller) : ERR_NOMEM;
+    enum err err = poller->client ? thread_start(&poller->thread, poll_forever, poller) : ERR_NOMEM;
     if (err)
         release(poller);
     else

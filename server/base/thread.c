@@ -1,0 +1,24 @@
+#include "base/thread.h"
+
+#include <time.h>
+
+enum { STACK = 1024 * 1024 };
+
+enum err thread_start(pthread_t *thread, void *(*run)(void *), void *arg)
+{
+    pthread_attr_t attr;
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, STACK);
+    int failed = pthread_create(thread, &attr, run, arg);
+    pthread_attr_destroy(&attr);
+    return failed ? ERR_INTERNAL : ERR_OK;
+}
+
+void thread_cond_init(pthread_cond_t *cond)
+{
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(cond, &attr);
+    pthread_condattr_destroy(&attr);
+}

@@ -1,0 +1,18 @@
+/* The two things that every thread of ours and every wait with a deadline need, said once. */
+#ifndef FRONTDESK_BASE_THREAD_H
+#define FRONTDESK_BASE_THREAD_H
+
+#include "base/err.h"
+
+#include <pthread.h>
+
+/*
+ * Starts a thread with a stack of 1 MiB: enough for libcurl, argon2 and PostgreSQL's client, whatever
+ * the machine's default is. ERR_INTERNAL: the system has no thread to give.
+ */
+MUSTCHECK enum err thread_start(pthread_t *thread, void *(*run)(void *), void *arg);
+
+/* Initialises a condition whose deadlines are clock_mono_timespec()'s. */
+void thread_cond_init(pthread_cond_t *cond);
+
+#endif
