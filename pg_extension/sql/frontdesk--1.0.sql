@@ -751,7 +751,7 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'frontdesk_fold_all_rollups';
 
 COMMENT ON FUNCTION frontdesk.fold_rollups() IS
-'fold_rollups() for the 64 agents with most deltas, up to 10000 deltas in all; returns how many it moved, 0 when there is nothing left. The server calls it about once a second.';
+'fold_rollups() for the 64 agents with most deltas, up to 10000 deltas in all, about a second long; returns how many it moved, 0 when there is nothing left. The server calls it about once a second.';
 
 CREATE FUNCTION frontdesk.rebuild_rollups(agent_id pg_catalog.text DEFAULT NULL)
 RETURNS pg_catalog.int8

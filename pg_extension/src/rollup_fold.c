@@ -18,6 +18,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
+#include "utils/timestamp.h"
 
 #include "compat.h"
 #include "kept_plan.h"
@@ -27,8 +28,12 @@
 PG_FUNCTION_INFO_V1(frontdesk_fold_rollups);
 PG_FUNCTION_INFO_V1(frontdesk_fold_all_rollups);
 
-/* Of one transaction over all agents: as many deltas as take well under a second. */
-enum { FOLD_DELTAS = 10000 };
+/*
+ * Of one transaction over all agents: how many deltas it takes at most, and after how long it takes
+ * those of no further agent. After a large import every bucket is split at its first fold, which
+ * reads all of its calls.
+ */
+enum { FOLD_DELTAS = 10000, FOLD_MS = 1000 };
 
 /* What is known of a row of call_rollup after changing it. */
 struct bucket_row {
@@ -208,6 +213,7 @@ Datum frontdesk_fold_all_rollups(PG_FUNCTION_ARGS)
     int64 folded = 0;
     SPITupleTable *agents;
     int count;
+    TimestampTz start = GetCurrentTimestamp();
 
     (void)fcinfo;
     rollup_connect();
@@ -223,6 +229,8 @@ Datum frontdesk_fold_all_rollups(PG_FUNCTION_ARGS)
     count = (int)SPI_processed;
     for (int i = 0; i < count; i++) {
         bool null;
+        if (TimestampDifferenceExceeds(start, GetCurrentTimestamp(), FOLD_MS))
+            break;
         Datum agent_id = SPI_getbinval(agents->vals[i], agents->tupdesc, 1, &null);
         int64 deltas = DatumGetInt64(SPI_getbinval(agents->vals[i], agents->tupdesc, 2, &null));
         int64 all = DatumGetInt64(SPI_getbinval(agents->vals[i], agents->tupdesc, 3, &null));

@@ -28,8 +28,15 @@ enum {
     GRACE_MS = 25000, /* below the 30 s after which supervisors commonly kill */
 };
 
-static const char db_options[] = "-c statement_timeout=5s -c lock_timeout=2s "
-                                 "-c idle_in_transaction_session_timeout=10s";
+/*
+ * Nobody waits for jobs, whose own deadlines are shorter where they can be: the first fold of a month
+ * after an import of millions of calls reads all of them.
+ */
+#define DB_OPTIONS(longest_statement)                                                              \
+    "-c statement_timeout=" longest_statement                                                      \
+    " -c lock_timeout=2s -c idle_in_transaction_session_timeout=10s"
+static const char db_options[] = DB_OPTIONS("5s");
+static const char db_jobs_options[] = DB_OPTIONS("60s");
 
 /* Everything that serve owns, so that one function can release it whatever was built. */
 struct server {
@@ -125,12 +132,12 @@ static bool migrate_first(struct server *server, struct buf *errors)
     return !err || err == ERR_UNAVAILABLE || err == ERR_TIMEOUT;
 }
 
-static enum err start_pool(struct server *server, const char *name, unsigned size,
-                           struct db_pool **pool)
+static enum err start_pool(struct server *server, const char *name, const char *options_text,
+                           unsigned size, struct db_pool **pool)
 {
     const struct db_pool_options options = {.url = server->config.database_url,
                                             .name = name,
-                                            .options = db_options,
+                                            .options = options_text,
                                             .size = size,
                                             .max_waiting = MAX_WAITING,
                                             .log = server->log};
@@ -215,9 +222,12 @@ static bool build_app(struct server *server, struct buf *errors)
     server->metrics = routes_metrics();
     metrics_set(server->metrics, METRIC_BUILD_INFO, 0, 1);
     metrics_set(server->metrics, METRIC_START_TIME_SECONDS, 0, clock_wall_ms());
-    if (start_pool(server, "frontdesk-ingest", INGEST_CONNECTIONS, &server->ingest_pool) ||
-        start_pool(server, "frontdesk-api", (unsigned)config->db_pool_size, &server->api_pool) ||
-        start_pool(server, "frontdesk-jobs", JOBS_CONNECTIONS, &server->jobs_pool)) {
+    if (start_pool(server, "frontdesk-ingest", db_options, INGEST_CONNECTIONS,
+                   &server->ingest_pool) ||
+        start_pool(server, "frontdesk-api", db_options, (unsigned)config->db_pool_size,
+                   &server->api_pool) ||
+        start_pool(server, "frontdesk-jobs", db_jobs_options, JOBS_CONNECTIONS,
+                   &server->jobs_pool)) {
         buf_puts(errors, "short of memory or threads\n");
         return false;
     }

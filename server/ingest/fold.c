@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 enum {
-    ROUND_MS = 6000,  /* above the database's own limit for a statement */
+    ROUND_MS = 61000, /* above the database's own limit for a statement */
     FULL_ROUND = 5000 /* changes: half of what a round takes at most */
 };
 
