@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { after, before, test } from 'node:test';
 
-import { get, post, request, RETELL_KEY, SERVICE_KEY, sign, startAll } from './harness.js';
+import { eventually, get, post, request, RETELL_KEY, SERVICE_KEY, sign, startAll } from './harness.js';
 import { analyzed, ended, endedCall, newCallId } from './samples.js';
 
 let cluster, server;
@@ -21,7 +21,7 @@ test('RETELL 5: an event that could not be stored is not acknowledged, and its n
   await cluster.stop();
   assert.equal((await post(server, event)).status, 503);
   await cluster.start();
-  for (let tries = 0; (await post(server, event)).status !== 204; tries++) assert.ok(tries < 50, 'it recovers');
+  await eventually('its next delivery is stored', async () => (await post(server, event)).status === 204);
   assert.ok(await stored(event.call.call_id));
 });
 
