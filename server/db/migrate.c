@@ -132,6 +132,12 @@ static enum err compare(const struct db_result *applied, enum schema_state *stat
     return ERR_OK;
 }
 
+static const char no_files[] =
+    "the database's server lacks the files of the extension frontdesk: run `make install` on its "
+    "machine, then as a superuser `CREATE EXTENSION frontdesk`. A hosted database that takes no C "
+    "extension of yours (Supabase's cloud, RDS and the like) cannot be used: run a PostgreSQL of "
+    "your own, or Supabase self-hosted\n";
+
 enum err migrate_check(struct db_conn *conn, int64_t deadline, enum schema_state *state,
                        struct buf *reasons)
 {
@@ -139,6 +145,7 @@ enum err migrate_check(struct db_conn *conn, int64_t deadline, enum schema_state
     struct db_result *applied = NULL;
     enum err err = db_conn_exec(conn, STATEMENT_READINESS, NULL, deadline, &result);
     bool extension = !err && db_value(result, 0, 0) != NULL;
+    bool available = !err && strcmp(db_value(result, 0, 1), "t") == 0;
     db_result_free(result);
     if (!err)
         err = read_applied(conn, deadline, &applied);
@@ -146,8 +153,9 @@ enum err migrate_check(struct db_conn *conn, int64_t deadline, enum schema_state
         err = compare(applied, state, reasons);
     if (!err && !extension) {
         *state = SCHEMA_NO_EXTENSION;
-        buf_puts(reasons, "the extension frontdesk is not in this database: run `make install`, "
-                          "then as a superuser `CREATE EXTENSION frontdesk`\n");
+        buf_puts(reasons, available ? "the extension frontdesk is not in this database: as its "
+                                      "superuser run `CREATE EXTENSION frontdesk`\n"
+                                    : no_files);
     }
     db_result_free(applied);
     return err;

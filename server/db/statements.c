@@ -219,10 +219,12 @@ static const struct statement_text texts[STATEMENT_COUNT] = {
          " RETURNING 1) SELECT pg_catalog.count(*) FROM gone",
          1},
 
-    /* The extension's version, NULL when it is not there. */
+    /* The extension's version, NULL when it is not there; could it be? */
     [STATEMENT_READINESS] = {"readiness",
                              "SELECT (SELECT extversion FROM pg_catalog.pg_extension"
-                             " WHERE extname = 'frontdesk')",
+                             " WHERE extname = 'frontdesk'),"
+                             " EXISTS (SELECT FROM pg_catalog.pg_available_extensions"
+                             " WHERE name = 'frontdesk')",
                              0},
 
     /* How many changes were folded; none while another server folds. The number is "fold". */
