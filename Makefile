@@ -54,7 +54,7 @@ OBJECTS := $(SOURCES:%.c=$B/obj/%.o) $B/obj/migrations.o $B/obj/openapi.o
 TESTED  := $(patsubst %.c,%.o,$(filter-out server/main.c,$(SOURCES)) $(PURE)) migrations.o openapi.o
 
 .PHONY: all server extension run demo stop install test test-lint test-unit test-pgtap test-stress \
-        test-http test-faults bench bench-ingest lint clean help packages packages-test \
+        test-http test-faults fuzz bench bench-ingest lint clean help packages packages-test \
         install-extension unit-programs
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -207,6 +207,32 @@ $B/bench/frontdesk-single: $(filter-out $(DIFFER:%=$B/obj/%.o),$(OBJECTS)) \
 $B/bench/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(LANGUAGE) $(CFLAGS) $(WARNINGS) $(HARDENED) $(ALONE) -MMD -MP -c -o $@ $<
+
+# What each fuzz target is made of, beside its own file. Leaks are found too: malloc is ASan's.
+FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/*.c)))
+FUZZ_SECONDS ?= 60
+FUZZED := -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+BASE_C := $(patsubst %,server/base/%.c,address arena buf clock codec crypto err utf8)
+
+$B/fuzz/call_stats: $(PURE)
+$B/fuzz/cursor: pg_extension/src/cursor.c
+$B/fuzz/gate: server/http/gate.c server/http/request.c $(BASE_C)
+$B/fuzz/json_scan: pg_extension/src/json_scan.c
+$B/fuzz/query: $(patsubst %,server/http/%.c,cors fields params request response) $(BASE_C)
+$B/fuzz/signature: server/retell/signature.c $(BASE_C)
+$B/fuzz/token: server/auth/token.c server/auth/role.c pg_extension/src/json_scan.c $(BASE_C)
+$B/fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.h Makefile
+	@mkdir -p $(@D)
+	clang $(LANGUAGE) $(FUZZED) -Itests/fuzz -o $@ $(filter %.c,$^) $(LIBS)
+
+##  make fuzz       throw bytes at what reads a stranger's, FUZZ_SECONDS (60) for each target
+fuzz: packages-test $(FUZZ_TARGETS:%=$B/fuzz/%)
+	@for t in $(FUZZ_TARGETS); do mkdir -p $B/fuzz/found/$$t && printf '%s: ' $$t && \
+	    $B/fuzz/$$t -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$B/fuzz/found/$$t- \
+	    -print_final_stats=1 $B/fuzz/found/$$t tests/fuzz/corpus/$$t > $B/fuzz/$$t.log 2>&1 || \
+	    { tail -n 40 $B/fuzz/$$t.log; exit 1; }; \
+	    sed -n 's/^#\([0-9]*\).*DONE *\(cov: [0-9]* ft: [0-9]*\).*/\1 executions, \2, no crash/p' \
+	    $B/fuzz/$$t.log; done
 
 ##  make bench      measure, in private clusters; tests/bench/run PART measures one part
 bench: packages-test
