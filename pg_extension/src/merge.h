@@ -49,7 +49,7 @@ extern void call_state_init(struct call_state *state);
 extern void call_state_load(struct call_state *state, Datum details, Datum provenance);
 
 /* Merges one observation. Says whether a value changed (a version alone does not count). */
-extern bool call_state_merge(struct call_state *state, const struct observation *observation);
+extern bool call_state_merge(struct call_state *state, const struct observation *given);
 
 /*
  * The body of this observation turns out to have been sent earlier than was known: lowers the

@@ -439,7 +439,7 @@ static bool read_analysis(struct reading *reading)
 /* call_cost is a detail whole, for its product costs, and its total is a field. */
 static bool read_cost(struct reading *reading)
 {
-    struct json_text cost = member(&reading->call, "call_cost"), total;
+    struct json_text cost = member(&reading->call, "call_cost"), total = {NULL, 0};
     if (cost.len == 0)
         return true;
     if (kind_of(cost) != JSON_OBJECT)

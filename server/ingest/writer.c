@@ -197,7 +197,7 @@ static enum err try_batch(struct writer *writer, struct item **batch, size_t cou
 static void array_reset(struct buf *buf)
 {
     buf->len = 0;
-    if (buf->size > 2 * BATCH_BYTES || buf->failed)
+    if (buf->size > (size_t)2 * BATCH_BYTES || buf->failed)
         buf_free(buf);
 }
 

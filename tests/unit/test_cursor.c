@@ -37,7 +37,7 @@ static void what_is_encoded_comes_back(void **state)
 {
     (void)state;
     static const int64_t numbers[] = {0, 1, -1, INT64_MAX, INT64_MIN, 1772323200000, -10000};
-    char id[CURSOR_ID_MAX], text[CURSOR_TEXT_MAX];
+    char id[CURSOR_ID_MAX], text[CURSOR_TEXT_MAX] = {0};
     uint8_t raw[CURSOR_RAW_MAX];
 
     for (size_t i = 0; i < sizeof id; i++)
@@ -58,7 +58,7 @@ static void what_is_encoded_comes_back(void **state)
 static void an_id_that_is_empty_or_too_long_has_no_cursor(void **state)
 {
     (void)state;
-    char id[CURSOR_ID_MAX + 1] = {0}, text[CURSOR_TEXT_MAX];
+    char id[CURSOR_ID_MAX + 1] = {0}, text[CURSOR_TEXT_MAX] = {0};
     struct cursor none = cursor_of(0, 0, id, 0), longer = cursor_of(0, 0, id, sizeof id);
     assert_int_equal(cursor_encode(&none, text), 0);
     assert_int_equal(cursor_encode(&longer, text), 0);
@@ -67,7 +67,7 @@ static void an_id_that_is_empty_or_too_long_has_no_cursor(void **state)
 static void the_text_of_a_cursor_does_not_change_between_releases(void **state)
 {
     (void)state;
-    char text[CURSOR_TEXT_MAX];
+    char text[CURSOR_TEXT_MAX] = {0};
     struct cursor cursor = cursor_of(1, 2, "call_1", 6);
     static const char golden[] = "AQYrUHWav-QJLlN4ncLnDDEAAAAAAAAAAQAAAAAAAAACY2FsbF8x";
     assert_int_equal(cursor_encode(&cursor, text), sizeof golden - 1);
@@ -77,7 +77,7 @@ static void the_text_of_a_cursor_does_not_change_between_releases(void **state)
 static void every_shorter_text_is_refused_or_is_itself(void **state)
 {
     (void)state;
-    char text[CURSOR_TEXT_MAX], again[CURSOR_TEXT_MAX];
+    char text[CURSOR_TEXT_MAX] = {0}, again[CURSOR_TEXT_MAX];
     uint8_t raw[CURSOR_RAW_MAX];
     struct cursor out, cursor = cursor_of(5, 6, "call_abcdef", 11);
     size_t size = cursor_encode(&cursor, text);
@@ -92,7 +92,7 @@ static void every_shorter_text_is_refused_or_is_itself(void **state)
 static void other_alphabets_padding_and_versions_are_refused(void **state)
 {
     (void)state;
-    char text[CURSOR_TEXT_MAX + 8];
+    char text[CURSOR_TEXT_MAX + 8] = {0};
     uint8_t raw[CURSOR_RAW_MAX];
     struct cursor out, cursor = cursor_of(5, 6, "call_abcd", 9); /* 42 bytes: no bits left over */
     size_t size = cursor_encode(&cursor, text);
@@ -126,7 +126,7 @@ static void random_texts_are_refused_or_have_no_other_spelling(void **state)
     static const char likely[] = "AQAQABCDabcd0189-_";
     uint32_t seed = 7;
     for (int round = 0; round < 200000; round++) {
-        char text[CURSOR_TEXT_MAX + 64], again[CURSOR_TEXT_MAX];
+        char text[CURSOR_TEXT_MAX + 64] = {0}, again[CURSOR_TEXT_MAX];
         uint8_t raw[CURSOR_RAW_MAX];
         struct cursor out;
         size_t len = (seed = seed * 1664525 + 1013904223) >> 8;
