@@ -20,7 +20,7 @@
 
 enum {
     CONNECT_MS = 3000,
-    MAIN_THREADS = 512,
+    MAIN_THREADS = 640, /* 512 clients that hold theirs leave 128 for the others */
     ADMIN_THREADS = 4,
     INGEST_CONNECTIONS = WRITER_LEADERS + 1,
     JOBS_CONNECTIONS = 2,

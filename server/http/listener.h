@@ -17,7 +17,7 @@
 struct listener;
 
 /*
- * More file descriptors than this the process never uses: a socket for each of 512 threads and of
+ * More file descriptors than this the process never uses: a socket for each thread and of
  * 1024 connections that wait for one, and some dozens for the database, the log and the like.
  */
 enum { LISTENER_MAX_DESCRIPTORS = 4096 };
