@@ -10,9 +10,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-enum {
-    LONGEST_PAUSE_MS = 60000,
-};
+/* After a failure a job is tried again soon, and then ever later. */
+enum { RETRY_MIN_MS = 1000, RETRY_MAX_MS = 60000 };
 
 static enum job_result outcome(bool good)
 {
@@ -95,15 +94,17 @@ static void pause_for(struct job *job, int64_t ms)
 static void *run_job(void *arg)
 {
     struct job *job = arg;
-    int64_t pause = job->work->every_ms;
+    int64_t retry = RETRY_MIN_MS;
     while (!job_is_stopping(job)) {
         enum job_result result = job->work->run(job);
-        if (result == JOB_MORE)
+        if (result == JOB_FAILED) {
+            pause_for(job, retry);
+            retry = retry * 2 > RETRY_MAX_MS ? RETRY_MAX_MS : retry * 2;
             continue;
-        pause = result == JOB_DONE ? job->work->every_ms : pause * 2;
-        if (result == JOB_FAILED && pause > LONGEST_PAUSE_MS)
-            pause = job->work->every_ms > LONGEST_PAUSE_MS ? job->work->every_ms : LONGEST_PAUSE_MS;
-        pause_for(job, pause);
+        }
+        retry = RETRY_MIN_MS;
+        if (result == JOB_DONE)
+            pause_for(job, job->work->every_ms);
     }
     return NULL;
 }

@@ -3,9 +3,9 @@
  * own with a stack of 1 MiB, so that none waits for another's; what several servers must not do at
  * once says so itself, by an advisory lock.
  *
- * Work that fails is tried again after twice the pause, up to a minute; work that says there is more
- * goes on at once. A job is asked to end by jobs_stop(), which waits for it: everything in it has a
- * deadline, and long work looks at job_is_stopping() between its steps.
+ * Work that fails is tried again after a second, then ever later, up to a minute; work that says
+ * there is more goes on at once. A job is asked to end by jobs_stop(), which waits for it: everything
+ * in it has a deadline, and long work looks at job_is_stopping() between its steps.
  */
 #ifndef FRONTDESK_INGEST_JOBS_H
 #define FRONTDESK_INGEST_JOBS_H
