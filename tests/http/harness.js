@@ -61,6 +61,9 @@ export async function within(ms, what, promise) {
 const leftovers = new Set(); // functions, each ending one thing, synchronously
 process.on('exit', () => [...leftovers].reverse().forEach((end) => end()));
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1));
+// The last thing at exit, after what the test runner has to do there. Without it Node tears down its
+// handles one by one, and where a socket died in the middle of a write it waits for it for ever.
+process.once('beforeExit', () => process.on('exit', () => process.exit()));
 
 /** A fresh folder, removed at exit. */
 export function scratch() {
