@@ -147,8 +147,9 @@ test-pgtap: server install-extension
 test-stress: server install-extension
 	@tests/stress/run
 
+# Each wait in them has a deadline of its own; this one is for what nobody thought of.
 test-http: server install-extension tests/http/node_modules/.package-lock.json
-	@cd tests/http && npm test --silent
+	@cd tests/http && timeout --foreground --kill-after=10 40m node --test --test-concurrency=1
 
 ##  make test-faults  what takes minutes: long outages, large accounts, hundreds of kills
 test-faults: packages-test all install-extension bench-ingest \
