@@ -209,13 +209,20 @@ $B/bench/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(LANGUAGE) $(CFLAGS) $(WARNINGS) $(HARDENED) $(ALONE) -MMD -MP -c -o $@ $<
 
+comma := ,
 # What each fuzz target is made of, beside its own file. Leaks are found too: malloc is ASan's.
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/*.c)))
 FUZZ_SECONDS ?= 60
 FUZZED := -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 BASE_C := $(patsubst %,server/base/%.c,address arena buf clock codec crypto err utf8)
 
-$B/fuzz/call_stats: $(PURE)
+$B/fuzz/call_stats_binary: $(PURE)
+$B/fuzz/call_stats_text: $(PURE) $(patsubst %,pg_extension/src/%.c,call_stats_text json_build json_scan)
+# With what PostgreSQL gives programs outside of its server. What only the server has is never called.
+$B/fuzz/call_stats_text: FUZZED += -isystem $(PG_INCLUDE_SERVER)
+$B/fuzz/call_stats_text: LIBS += -L$(shell $(PG_CONFIG) --pkglibdir) -lpgcommon -lpgport \
+    $(patsubst %,-Wl$(comma)--defsym=%=abort,pg_lltoa j2date pg_detoast_datum \
+    pg_detoast_datum_packed numeric_normalize JsonbToCString)
 $B/fuzz/cursor: pg_extension/src/cursor.c
 $B/fuzz/gate: server/http/gate.c server/http/request.c $(BASE_C)
 $B/fuzz/json_scan: pg_extension/src/json_scan.c
