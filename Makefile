@@ -214,7 +214,7 @@ comma := ,
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/*.c)))
 FUZZ_SECONDS ?= 60
 FUZZED := -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
-BASE_C := $(patsubst %,server/base/%.c,address arena buf clock codec crypto err utf8)
+BASE_C := $(patsubst %,server/base/%.c,address arena buf clock codec crypto err text utf8)
 
 $B/fuzz/call_stats_binary: $(PURE)
 $B/fuzz/call_stats_text: $(PURE) $(patsubst %,pg_extension/src/%.c,call_stats_text json_build json_scan)

@@ -1,7 +1,7 @@
 #include "api/reply.h"
 
 #include "base/clock.h"
-#include "http/fields.h"
+#include "base/text.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -81,7 +81,7 @@ void reply_query(struct app *app, const struct request *req, struct response *re
 const char *reply_uuid(const struct request *req, struct response *res, size_t i,
                        const char *missing)
 {
-    if (!fields_is_uuid(req->params[i])) {
+    if (!text_is_uuid(req->params[i])) {
         response_error(res, req, 404, "not_found", missing);
         return NULL;
     }

@@ -4,7 +4,7 @@
 #include "auth/command.h"
 #include "auth/role.h"
 #include "base/clock.h"
-#include "http/fields.h"
+#include "base/text.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -41,7 +41,7 @@ static bool complain(const char *what)
 
 static bool add_agent(struct arguments *a, const char *agent)
 {
-    if (!fields_is_text(agent, 1, 500) || a->agent_count == MAX_AGENTS)
+    if (!text_fits(agent, 1, 500) || a->agent_count == MAX_AGENTS)
         return complain("--agent is given up to 500 times, with 1 to 500 characters");
     buf_puts(&a->agents, a->agent_count++ ? "," : "[");
     buf_json_string(&a->agents, agent, strlen(agent));
@@ -70,7 +70,7 @@ static bool take_option(int option, void *into)
         return true;
     case 'r':
         a->role = optarg;
-        return fields_is_choice("USER|ADMIN", optarg) || complain("--role is USER or ADMIN");
+        return text_is_choice("USER|ADMIN", optarg) || complain("--role is USER or ADMIN");
     default:
         return false;
     }
@@ -138,7 +138,7 @@ static int run_create(int argc, char **argv)
     struct arguments a = {0};
     int status = COMMAND_USAGE;
     bool good = read_arguments(argc, argv, "aenr", &a);
-    if (good && (!a.subject || !fields_is_text(a.subject, 1, 120)))
+    if (good && (!a.subject || !text_fits(a.subject, 1, 120)))
         (void)complain("what is the key for? Name it, with 1 to 120 characters");
     else if (good)
         status = create(&a);
@@ -176,7 +176,7 @@ static int run_revoke(int argc, char **argv)
     struct arguments a = {0};
     if (!read_arguments(argc, argv, "", &a))
         return COMMAND_USAGE;
-    if (!a.subject || !fields_is_uuid(a.subject)) {
+    if (!a.subject || !text_is_uuid(a.subject)) {
         (void)complain("which key? Name its ID, as `frontdesk key list` shows it");
         return COMMAND_USAGE;
     }

@@ -3,7 +3,7 @@
 #include "auth/command.h"
 #include "auth/password.h"
 #include "auth/role.h"
-#include "http/fields.h"
+#include "base/text.h"
 
 #include <ctype.h>
 #include <getopt.h>
@@ -58,16 +58,16 @@ static bool take_option(int option, void *into)
         return true;
     case 'n':
         a->name = optarg;
-        return fields_is_text(optarg, 0, 120) || complain("--name has at most 120 characters");
+        return text_fits(optarg, 0, 120) || complain("--name has at most 120 characters");
     case 'p':
         a->phone = optarg;
-        return fields_is_text(optarg, 0, 40) || complain("--phone has at most 40 characters");
+        return text_fits(optarg, 0, 40) || complain("--phone has at most 40 characters");
     case 'r':
         a->role = optarg;
         return role_parse(optarg, &ignored) || complain("--role is USER, ADMIN or SUPERADMIN");
     case 's':
         a->status = optarg;
-        return fields_is_choice("PENDING|APPROVED|REJECTED", optarg) ||
+        return text_is_choice("PENDING|APPROVED|REJECTED", optarg) ||
                complain("--status is PENDING, APPROVED or REJECTED");
     case 'a':
         a->all_agents = true;
@@ -101,7 +101,7 @@ static bool read_arguments(int argc, char **argv, const char *letters, bool want
         return complain("which user? Name its e-mail");
     for (char *c = a->email; c && *c; c++)
         *c = (char)tolower((unsigned char)*c);
-    return !a->email || fields_is_email(a->email) || complain("that is no e-mail address");
+    return !a->email || text_is_email(a->email) || complain("that is no e-mail address");
 }
 
 /* ---- the password ---- */
@@ -160,7 +160,7 @@ static bool read_password(char hash[PASSWORD_HASH_SIZE])
     } else if (strcmp(password, again) != 0) {
         problem = "these were two different passwords";
     }
-    if (!problem && (!fields_is_text(password, PASSWORD_MIN, PASSWORD_MAX) ||
+    if (!problem && (!text_fits(password, PASSWORD_MIN, PASSWORD_MAX) ||
                      strspn(password, " \t") == strlen(password)))
         problem = "a password has 8 to 128 characters, and not only spaces";
     if (!problem && password_hash_here(password, hash))

@@ -6,6 +6,7 @@
 #include "http/body.h"
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "http/fields.h"
 #include "http/params.h"
 #include "json_scan.h"
@@ -76,7 +77,7 @@ static const char *text_rule(struct check *c, const struct body_spec *spec)
 /* Text of its length and, where asked for, not blank. */
 static bool is_text(const struct body_spec *spec, const char *text)
 {
-    return fields_is_text(text, spec->lo, spec->hi) && !(spec->not_blank && is_blank(text));
+    return text_fits(text, spec->lo, spec->hi) && !(spec->not_blank && is_blank(text));
 }
 
 /* A string value of the kinds that are spelt as one. */
@@ -90,14 +91,14 @@ static void take_string(struct check *c, const struct body_spec *spec, struct js
     switch (spec->kind) {
     case BODY_EMAIL:
         lower(text);
-        rule = fields_is_email(text) ? NULL : "must be an e-mail address";
+        rule = text_is_email(text) ? NULL : "must be an e-mail address";
         break;
     case BODY_UUID:
         lower(text);
-        rule = fields_is_uuid(text) ? NULL : "must be a UUID";
+        rule = text_is_uuid(text) ? NULL : "must be a UUID";
         break;
     case BODY_CHOICE:
-        if (!fields_is_choice(spec->choices, text))
+        if (!text_is_choice(spec->choices, text))
             rule = arena_printf(c->req->arena, "must be one of %s", spec->choices);
         break;
     default:
@@ -113,7 +114,7 @@ static void take_number(struct check *c, const struct body_spec *spec, struct js
                         struct body_value *out)
 {
     out->text = copy_raw(c, value);
-    if (out->text && !fields_number(out->text, spec->lo, spec->hi, &out->number))
+    if (out->text && !text_number(out->text, spec->lo, spec->hi, &out->number))
         mistake(c, spec->name,
                 arena_printf(c->req->arena, "must be a whole number from %lld to %lld",
                              (long long)spec->lo, (long long)spec->hi));

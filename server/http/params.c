@@ -1,6 +1,7 @@
 #include "http/params.h"
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "http/fields.h"
 
 #include <stdlib.h>
@@ -46,13 +47,13 @@ static void check_list(struct check *c, const struct param_spec *spec, const cha
         c->no_memory |= !item;
         if (!item || items == PARAMS_MAX_ITEMS)
             break;
-        if (spec->choices && !fields_is_choice(spec->choices, item)) {
+        if (spec->choices && !text_is_choice(spec->choices, item)) {
             fields_add(&c->errors, spec->name,
                        arena_printf(arena, "must be one or more of %s, separated by commas",
                                     spec->choices));
             return;
         }
-        if (!spec->choices && !fields_is_text(item, spec->lo, spec->hi))
+        if (!spec->choices && !text_fits(item, spec->lo, spec->hi))
             break;
         p = p[len] ? p + len + 1 : NULL;
         if (!p)
@@ -72,14 +73,14 @@ static const char *check_value(struct check *c, const struct param_spec *spec, c
     switch (spec->kind) {
     case PARAM_NUMBER: {
         int64_t number = 0;
-        if (!fields_number(value, spec->lo, spec->hi, &number))
+        if (!text_number(value, spec->lo, spec->hi, &number))
             fields_add(&c->errors, spec->name,
                        arena_printf(arena, "must be a whole number from %lld to %lld, in digits",
                                     (long long)spec->lo, (long long)spec->hi));
         break;
     }
     case PARAM_CHOICE:
-        if (!fields_is_choice(spec->choices, value))
+        if (!text_is_choice(spec->choices, value))
             fields_add(&c->errors, spec->name,
                        arena_printf(arena, "must be one of %s", spec->choices));
         break;
@@ -94,7 +95,7 @@ static const char *check_value(struct check *c, const struct param_spec *spec, c
         check_list(c, spec, value);
         break;
     case PARAM_TEXT:
-        if (!fields_is_text(value, spec->lo, spec->hi))
+        if (!text_fits(value, spec->lo, spec->hi))
             fields_add(&c->errors, spec->name,
                        arena_printf(arena, "must be %lld to %lld characters of UTF-8 text",
                                     (long long)spec->lo, (long long)spec->hi));
@@ -121,8 +122,7 @@ static void take_pair(struct check *c, const char *name, const char *value)
         c->no_memory |= !c->values[i];
         return;
     }
-    fields_add(&c->errors, fields_is_utf8(name) ? name : "?",
-               "is not a parameter of this endpoint");
+    fields_add(&c->errors, text_is_utf8(name) ? name : "?", "is not a parameter of this endpoint");
 }
 
 static bool is_given(const struct check *c, const char *name)

@@ -5,6 +5,7 @@
 #ifndef FRONTDESK_HTTP_PARAMS_H
 #define FRONTDESK_HTTP_PARAMS_H
 
+#include "base/text.h"
 #include "http/request.h"
 #include "http/response.h"
 
@@ -37,7 +38,7 @@ enum { PARAMS_MAX = 32, PARAMS_MAX_ITEMS = 50 };
     }
 #define PARAMS_OFFSET                                                                              \
     {                                                                                              \
-        "offset", PARAM_NUMBER, "0", 0, INT64_MAX, NULL                                            \
+        "offset", PARAM_NUMBER, "0", 0, TEXT_MAX_NUMBER, NULL                                      \
     }
 #define PARAMS_INCLUDE_COUNT                                                                       \
     {                                                                                              \

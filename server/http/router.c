@@ -1,7 +1,7 @@
 #include "http/router.h"
 
 #include "base/clock.h"
-#include "http/fields.h"
+#include "base/text.h"
 #include "http/params.h"
 
 #include <stdio.h>
@@ -50,7 +50,7 @@ static bool take_params(struct request *req, struct response *res, const char **
 {
     for (size_t i = 0; i < REQUEST_MAX_PARAMS && starts[i]; i++) {
         req->params[i] = params_decode(req->arena, starts[i], lengths[i], false);
-        if (!req->params[i] || !fields_is_utf8(req->params[i])) {
+        if (!req->params[i] || !text_is_utf8(req->params[i])) {
             response_error(res, req, 400, "bad_target", "The address is not valid UTF-8.");
             return false;
         }

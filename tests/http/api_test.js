@@ -191,6 +191,17 @@ test('every mistake of a query is named, all at once', async () => {
     }
 });
 
+test('the largest number that a refusal names is taken, and the next one is not', async () => {
+  const numbers = { [`${HISTORY}?`]: ['offset', 'limit'], '/api/dashboard/agents?': ['offset', 'limit'], '/api/dashboard/calls?': ['offset', 'minDuration', 'maxDuration', 'minCost', 'maxCost'] };
+  for (const [path, names] of Object.entries(numbers))
+    for (const name of names) {
+      const refused = failure(await get(server, `${path}${name}=${'9'.repeat(40)}`), 400, 'validation_failed');
+      const [, highest] = refused.errors[0].message.match(/from \d to (\d+), in digits/);
+      assert.equal((await get(server, `${path}${name}=${highest}`)).status, 200, `${name}=${highest}`);
+      failure(await get(server, `${path}${name}=${BigInt(highest) + 1n}`), 400, 'validation_failed');
+    }
+});
+
 test('an unknown key cannot write into the answer', async () => {
   const answer = await get(server, `${HISTORY}?%22%7D%3Cscript%3E%0d%0aX-Evil:1=1`);
   assert.equal(answer.status, 400);
