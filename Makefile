@@ -2,7 +2,7 @@
 #
 # Everything that is built lands in build/, but for the extension, which PGXS builds beside its
 # source. What a recipe would need more than a few lines for is a script in the room it belongs to:
-# docker/packages, docker/local, sql/cluster, sql/embed, server/api/embed, tests/pgtap/run, tests/lint/*.
+# docker/{packages,local,manpage}, sql/cluster, sql/embed, server/api/embed, tests/pgtap/run, tests/lint/*.
 
 FRONTDESK_VERSION := 0.1.0
 
@@ -117,6 +117,8 @@ install: all
 	install -D -m 755 $B/frontdesk $(DESTDIR)$(PREFIX)/bin/frontdesk
 	install -D -m 644 docker/completion.bash \
 	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions/frontdesk
+	docker/manpage $B/frontdesk > $B/frontdesk.1
+	install -D -m 644 $B/frontdesk.1 $(DESTDIR)$(PREFIX)/share/man/man1/frontdesk.1
 	@$(MAKE) --no-print-directory -C pg_extension install PG_CONFIG=$(PG_CONFIG) DESTDIR=$(DESTDIR)
 
 # ---- testing it ----

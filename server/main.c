@@ -11,132 +11,150 @@
 #include "retell/trigger.h"
 
 #include <stdio.h>
-#include <string.h>
 
-enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+/* What --status and --running set. */
+struct flags {
+    bool given;
+};
 
-static int wrong_argument(const char *command, const char *argument)
+static int run_serve(const struct command_line *line)
 {
-    (void)fprintf(stderr, "frontdesk %s: unknown argument `%s`; see `frontdesk %s --help`\n",
-                  command, argument, command);
-    return EXIT_USAGE;
+    return command_read(line, NULL) ? serve_run() : COMMAND_USAGE;
 }
 
-static int run_serve(int argc, char **argv)
+static int run_check(const struct command_line *line)
 {
-    return argc > 1 ? wrong_argument("serve", argv[1]) : serve_run();
+    struct flags running = {false};
+    if (!command_read(line, &running))
+        return COMMAND_USAGE;
+    return running.given ? check_running() : check_run();
 }
 
-static int run_check(int argc, char **argv)
+static int run_routes(const struct command_line *line)
 {
-    bool running = argc > 1 && strcmp(argv[1], "--running") == 0;
-    if (argc > 1 + running)
-        return wrong_argument("check", argv[1 + running]);
-    return running ? check_running() : check_run();
-}
-
-static int run_routes(int argc, char **argv)
-{
-    if (argc > 1)
-        return wrong_argument("routes", argv[1]);
+    if (!command_read(line, NULL))
+        return COMMAND_USAGE;
     routes_print(stdout);
-    return EXIT_DONE;
+    return COMMAND_DONE;
 }
 
-static int run_version(int argc, char **argv)
+static int run_version(const struct command_line *line)
 {
-    if (argc > 1)
-        return wrong_argument("version", argv[1]);
+    if (!command_read(line, NULL))
+        return COMMAND_USAGE;
     (void)printf("frontdesk %s\n", FRONTDESK_VERSION);
-    return EXIT_DONE;
+    return COMMAND_DONE;
 }
 
-static int run_migrate(int argc, char **argv)
+static int run_migrate(const struct command_line *line)
 {
-    bool status = argc > 1 && strcmp(argv[1], "--status") == 0;
-    if (argc > 1 + status)
-        return wrong_argument("migrate", argv[1 + status]);
+    struct flags status = {false};
+    if (!command_read(line, &status))
+        return COMMAND_USAGE;
 
     struct buf said = {0};
     struct config_source *source = config_source_open(&said);
-    const char *url = NULL;
-    enum err err = source ? ERR_OK : ERR_INVALID;
-    if (!err)
-        url = config_lookup(source, "MIGRATION_DATABASE_URL", &said);
-    if (!err && !url)
-        url = config_lookup(source, "DATABASE_URL", &said);
-    if (!err && !url) {
+    const char *url = source ? config_value(source, "MIGRATION_DATABASE_URL", &said) : NULL;
+    enum err err = url ? ERR_OK : ERR_INVALID;
+    if (!url && !said.len)
         buf_puts(&said, "set MIGRATION_DATABASE_URL or DATABASE_URL\n");
-        err = ERR_INVALID;
-    }
     if (!err)
-        err = status ? migrate_status(url, &said) : migrate_run(url, &said);
+        err = status.given ? migrate_status(url, &said) : migrate_run(url, &said);
     (void)fputs(said.data ? said.data : "", err ? stderr : stdout);
     config_source_free(source);
     buf_free(&said);
-    return err ? EXIT_FAILED : EXIT_DONE;
+    return err ? COMMAND_FAILED : COMMAND_DONE;
 }
 
-static const struct command {
-    const char *name;
-    int (*run)(int argc, char **argv);
-    bool own_help; /* it answers --help itself */
-    const char *summary, *help;
-} commands[] = {
-    {"serve", run_serve, false, "take webhooks, serve dashboards",
-     "usage: frontdesk serve\n\n"
-     "Serves until SIGTERM or SIGINT, then answers what it has accepted and stops. Settings come\n"
-     "from the environment, else from .env in the working directory; see env.example.\n"},
-    {"migrate", run_migrate, false, "bring the database's schema up to date",
-     "usage: frontdesk migrate [--status]\n\n"
-     "Applies the migrations that the database lacks, as the role of MIGRATION_DATABASE_URL (else\n"
-     "DATABASE_URL). Running it twice is safe. --status lists all of them and changes nothing.\n"},
-    {"check", run_check, false, "say whether it can serve here, and what to do if not",
-     "usage: frontdesk check [--running]\n\n"
-     "Looks at the settings, the database, the extension, the schema, Retell's key, the clock and\n"
-     "the disk, and changes nothing. Each gets a line: ok; warn, for what works now and may not "
-     "for\n"
-     "long; FAIL, with what to do. Exits with 0 when nothing failed. --running asks the server "
-     "that\n"
-     "runs here whether it is ready, and nothing else.\n"},
-    {"routes", run_routes, false, "print every endpoint",
-     "usage: frontdesk routes\n\n"
-     "Prints the table of the main port's endpoints as JSON: method, pattern, who may call it\n"
-     "(public, signed, reader, person, admin, superadmin) and what of it counts against the rate\n"
-     "limit (requests, failures, none).\n"},
-    {"user", user_main, true, "add, list, approve and disable users, set passwords", NULL},
-    {"key", key_main, true, "create, list and revoke keys of programs", NULL},
-    {"replay", replay_main, true, "merge again what the journal has", NULL},
-    {"sync", sync_main, true, "ask Retell now for what is new", NULL},
-    {"trigger", trigger_main, true, "make sample calls and post their signed webhooks", NULL},
-    {"version", run_version, false, "print the version", "usage: frontdesk version\n"},
+static const struct command serve_command = {
+    .name = "serve",
+    .summary = "take webhooks, serve dashboards",
+    .about = "Serves until SIGTERM or SIGINT, then answers what it has accepted and stops. SIGHUP\n"
+             "makes it open the files of LOG_DIR anew, after they were moved aside.",
+    .settings =
+        "all that env.example lists; those without a default: DATABASE_URL, RETELL_API_KEY,\n"
+        "API_AUTH_KEY, and in production JWT_SECRET",
+    .examples = "frontdesk serve\n"
+                "PORT=3910 LOG_FORMAT=text frontdesk serve",
+    .done = "it was asked to end and did",
+    .run = run_serve,
 };
 
-static int usage(FILE *out, int status)
-{
-    (void)fputs("usage: frontdesk <command> [options]\n\n", out);
-    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
-        (void)fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
-    (void)fputs("\n`frontdesk <command> --help` says more of each.\n", out);
-    return status;
-}
+static const struct command_option migrate_options[] = {
+    {.name = "status",
+     .about = "list all migrations and whether they are applied, and change nothing",
+     .kind = COMMAND_FLAG,
+     .offset = offsetof(struct flags, given)},
+};
+
+static const struct command migrate_command = {
+    .name = "migrate",
+    .summary = "bring the database's schema up to date",
+    .about = "Applies the migrations that the database lacks. Running it twice is safe.",
+    .options = migrate_options,
+    .option_count = sizeof migrate_options / sizeof migrate_options[0],
+    .settings = "MIGRATION_DATABASE_URL  the database, as the role that owns its tables (default:\n"
+                "                        DATABASE_URL)",
+    .examples = "frontdesk migrate\n"
+                "frontdesk migrate --status",
+    .done = "the schema is what this version needs",
+    .run = run_migrate,
+};
+
+static const struct command_option check_options[] = {
+    {.name = "running",
+     .about = "ask the server that runs here whether it is ready, and nothing else",
+     .kind = COMMAND_FLAG,
+     .offset = offsetof(struct flags, given)},
+};
+
+static const struct command check_command = {
+    .name = "check",
+    .summary = "say whether it can serve here, and what to do if not",
+    .about = "Looks at the settings, the database, the extension, the schema, Retell's key, the\n"
+             "clock and the disk, and changes nothing. Each gets a line: ok; warn, for what works\n"
+             "now and may not for long; FAIL, with what to do.",
+    .options = check_options,
+    .option_count = sizeof check_options / sizeof check_options[0],
+    .settings = "those of the server; --running needs ADMIN_PORT and ADMIN_HOST only",
+    .examples = "frontdesk check\n"
+                "frontdesk check --running    what a container's health check runs",
+    .done = "nothing failed",
+    .run = run_check,
+};
+
+static const struct command routes_command = {
+    .name = "routes",
+    .summary = "print every endpoint",
+    .about =
+        "Prints the table of the main port's endpoints as JSON: method, pattern, who may call it\n"
+        "(public, signed, reader, person, admin, superadmin) and what of it counts against the\n"
+        "rate limit (requests, failures, none).",
+    .done = "they are printed",
+    .run = run_routes,
+};
+
+static const struct command version_command = {
+    .name = "version",
+    .summary = "print the version",
+    .done = "it is printed",
+    .run = run_version,
+};
+
+static const struct command *const commands[] = {
+    &serve_command, &migrate_command, &check_command, &routes_command,  &user_command,
+    &key_command,   &replay_command,  &sync_command,  &trigger_command, &version_command,
+};
+
+static const struct command frontdesk = {
+    .name = "frontdesk",
+    .about =
+        "The back end of an AI receptionist's dashboard: takes Retell's webhooks, serves calls.",
+    .verbs = commands,
+    .verb_count = sizeof commands / sizeof commands[0],
+};
 
 int main(int argc, char **argv)
 {
-    if (argc < 2)
-        return usage(stderr, EXIT_USAGE);
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
-        return usage(stdout, EXIT_DONE);
-    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
-        const struct command *command = &commands[i];
-        if (strcmp(argv[1], command->name) != 0)
-            continue;
-        if (!command->own_help && argc > 2 && strcmp(argv[2], "--help") == 0) {
-            (void)fputs(command->help, stdout);
-            return EXIT_DONE;
-        }
-        return command->run(argc - 1, argv + 1);
-    }
-    (void)fprintf(stderr, "frontdesk: there is no command `%s`\n\n", argv[1]);
-    return usage(stderr, EXIT_USAGE);
+    return command_main(&frontdesk, argc, argv);
 }

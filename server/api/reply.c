@@ -1,5 +1,6 @@
 #include "api/reply.h"
 
+#include "auth/audit.h"
 #include "base/clock.h"
 #include "base/text.h"
 
@@ -111,8 +112,11 @@ bool reply_is_ok(const struct request *req, struct response *res, const char *ou
 void reply_audit(const struct app *app, const struct request *req, const char *action,
                  const char *target, const char *outcome)
 {
-    log_info(app->log, "audit", LOG_STR("action", action),
-             LOG_STR("by", req->caller ? req->caller->name : "anybody"), LOG_STR("target", target),
-             LOG_STR("outcome", outcome), LOG_STR("id", req->id),
-             LOG_STR("remote", req->remote_address));
+    const struct audit audit = {.action = action,
+                                .by = req->caller ? req->caller->name : "anybody",
+                                .target = target,
+                                .outcome = outcome,
+                                .request_id = req->id,
+                                .remote = req->remote_address};
+    audit_write(app->log, &audit);
 }

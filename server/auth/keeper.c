@@ -1,5 +1,6 @@
 #include "auth/keeper.h"
 
+#include "auth/audit.h"
 #include "auth/password.h"
 #include "base/clock.h"
 #include "db/array.h"
@@ -23,10 +24,13 @@ static enum err add_superadmin(const struct keeper *keeper, const char *email)
         db_text("false")};
     err = db_pool_query(keeper->pool, STATEMENT_USER_ADD, params, clock_mono_ms() + QUERY_MS,
                         &result);
-    if (!err)
-        log_info(keeper->log, "audit", LOG_STR("action", "user.add"),
-                 LOG_STR("by", "SUPERADMIN_EMAIL"), LOG_STR("target", db_value(result, 0, 1)),
-                 LOG_STR("outcome", db_value(result, 0, 0)));
+    if (!err) {
+        const struct audit audit = {.action = "user.add",
+                                    .by = "SUPERADMIN_EMAIL",
+                                    .target = db_value(result, 0, 1),
+                                    .outcome = db_value(result, 0, 0)};
+        audit_write(keeper->log, &audit);
+    }
     db_result_free(result);
     return err;
 }

@@ -1,201 +1,210 @@
 #include "auth/key_command.h"
 
 #include "auth/api_key.h"
-#include "auth/command.h"
+#include "auth/audit.h"
 #include "auth/role.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "db/command_db.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
-static const char help[] =
-    "usage: frontdesk key create|list|revoke [NAME|ID] [options]\n"
-    "\n"
-    "  create NAME      makes a key for a program, and prints it this once\n"
-    "    --role R         USER (the default) reads; ADMIN manages\n"
-    "    --agent A        a USER key sees this agent only; may be given several times\n"
-    "    --expires T      when it stops working: a date, or a time with its zone (default: never)\n"
-    "  list             lists keys, never themselves\n"
-    "  revoke ID        ends a key; it stops working within 30 s\n"
-    "\n"
-    "The key goes to stdout alone, so that it can be put where it is needed. The database is that "
-    "of\n"
-    "DATABASE_URL, from the environment or .env.\n";
-
-enum { MAX_AGENTS = 500 };
+enum { PATIENCE_MS = 10000 };
 
 struct arguments {
     const char *subject; /* a name, or an id */
     const char *role;
-    struct buf agents; /* a JSON array; empty: all */
-    size_t agent_count;
-    char expires[CLOCK_ISO_SIZE]; /* "": never */
+    struct command_texts agents; /* none: all */
+    int64_t expires_ms;          /* -1: never */
 };
 
-static bool complain(const char *what)
-{
-    return command_complain("key", what);
-}
+/* ---- create ---- */
 
-static bool add_agent(struct arguments *a, const char *agent)
-{
-    if (!text_fits(agent, 1, 500) || a->agent_count == MAX_AGENTS)
-        return complain("--agent is given up to 500 times, with 1 to 500 characters");
-    buf_puts(&a->agents, a->agent_count++ ? "," : "[");
-    buf_json_string(&a->agents, agent, strlen(agent));
-    return true;
-}
+static const struct command_option create_options[] = {
+    {.name = "role",
+     .about = "USER (the default) reads; ADMIN manages",
+     .kind = COMMAND_CHOICE,
+     .offset = offsetof(struct arguments, role),
+     .choices = "USER|ADMIN"},
+    {.name = "agent",
+     .label = "A",
+     .about = "a USER key sees this agent only; may be given several times (default: all)",
+     .kind = COMMAND_TEXTS,
+     .offset = offsetof(struct arguments, agents),
+     .lo = 1,
+     .hi = 500},
+    {.name = "expires",
+     .label = "T",
+     .about = "when it stops working: a date, or a time with its zone (default: never)",
+     .kind = COMMAND_TIME,
+     .offset = offsetof(struct arguments, expires_ms)},
+    {.name = "name",
+     .label = "NAME",
+     .about = "another way to give NAME",
+     .kind = COMMAND_TEXT,
+     .offset = offsetof(struct arguments, subject),
+     .lo = 1,
+     .hi = 120},
+};
 
-static bool set_expiry(struct arguments *a, const char *text)
+/* The agents as a JSON array; nothing when there are none. */
+static void add_agents(struct buf *out, const struct command_texts *agents)
 {
-    int64_t ms = 0;
-    if (!clock_parse(text, &ms) || ms <= clock_wall_ms())
-        return complain("--expires is a time to come, such as 2030-01-01");
-    clock_iso(ms, a->expires);
-    return true;
-}
-
-static bool take_option(int option, void *into)
-{
-    struct arguments *a = into;
-    switch (option) {
-    case 'a':
-        return add_agent(a, optarg);
-    case 'e':
-        return set_expiry(a, optarg);
-    case 'n':
-        a->subject = optarg;
-        return true;
-    case 'r':
-        a->role = optarg;
-        return text_is_choice("USER|ADMIN", optarg) || complain("--role is USER or ADMIN");
-    default:
-        return false;
+    for (size_t i = 0; i < agents->count; i++) {
+        buf_puts(out, i ? "," : "[");
+        buf_json_string(out, agents->items[i], strlen(agents->items[i]));
     }
+    if (agents->count)
+        buf_puts(out, "]");
 }
 
-/* Reads argv, of which `letters` names the options that this verb takes. */
-static bool read_arguments(int argc, char **argv, const char *letters, struct arguments *a)
+/* Makes and stores a key, and prints it. */
+static bool create(struct command_db *db, const struct arguments *a, const struct buf *agents)
 {
-    static const struct option options[] = {
-        {"agent", required_argument, NULL, 'a'},
-        {"expires", required_argument, NULL, 'e'},
-        {"name", required_argument, NULL, 'n'},
-        {"role", required_argument, NULL, 'r'},
-        {NULL, 0, NULL, 0},
-    };
-    *a = (struct arguments){.role = role_name(ROLE_USER)};
-    if (!command_options(argc, argv, "key", options, letters, take_option, a))
-        return false;
-    if (!a->subject && optind < argc)
-        a->subject = argv[optind++];
-    if (optind < argc)
-        return complain("too many arguments");
-    if (a->agent_count)
-        buf_puts(&a->agents, "]");
-    if (a->agent_count && strcmp(a->role, role_name(ROLE_ADMIN)) == 0)
-        return complain("--agent goes with the role USER only: an ADMIN key sees all agents");
-    return !a->agents.failed;
-}
-
-static int create(const struct arguments *a)
-{
+    enum { CREATED, UNKNOWN };
     char key[API_KEY_LEN + 1];
+    char shown[API_KEY_SHOWN + 1] = {0};
+    char expires[CLOCK_ISO_SIZE];
     unsigned char digest[API_KEY_DIGEST_SIZE];
-    struct command_db db = {0};
-    struct db_result *result = NULL;
-    int status = COMMAND_FAILED;
     if (api_key_make(key, digest)) {
-        (void)fputs("frontdesk key: the system gives no random numbers\n", stderr);
-        return status;
+        (void)fprintf(stderr, "%s: the system gives no random numbers\n", db->line->path);
+        return false;
     }
+    if (a->expires_ms >= 0)
+        clock_iso(a->expires_ms, expires);
+    memcpy(shown, key, API_KEY_SHOWN);
     const struct db_param params[] = {
-        db_text(a->subject),
-        db_text(a->role),
-        db_text(a->agents.data),
-        db_text(a->expires[0] ? a->expires : NULL),
-        {.data = key, .len = API_KEY_SHOWN, .binary = true},
-        {.data = (const char *)digest, .len = sizeof digest, .binary = true},
+        db_text(a->subject),   db_text(a->role),
+        db_text(agents->data), db_text(a->expires_ms >= 0 ? expires : NULL),
+        db_text(shown),        {.data = (const char *)digest, .len = sizeof digest, .binary = true},
         db_text(NULL)};
-    if (command_open(&db))
-        result = command_run(&db, STATEMENT_KEY_ADD, params);
-    if (result && db_value(result, 0, 0)) {
+    struct db_result *result = command_db_run(db, STATEMENT_KEY_ADD, params, PATIENCE_MS);
+    bool good = result && db_value(result, 0, CREATED);
+    if (good) {
         (void)fputs("This is the key; it is shown this once:\n", stderr);
         (void)printf("%s\n", key);
-        status = COMMAND_DONE;
     } else if (result) {
-        (void)fprintf(stderr, "frontdesk key: these are no agents: %s\n", db_value(result, 0, 1));
+        (void)fprintf(stderr, "%s: these are no agents: %s\n", db->line->path,
+                      db_value(result, 0, UNKNOWN));
     }
+    if (result)
+        audit_command(db->source, "key.create", good ? shown : NULL,
+                      good ? "ok" : "unknown agents");
     db_result_free(result);
-    command_close(&db);
-    return status;
+    return good;
 }
 
-static int run_create(int argc, char **argv)
+static int run_create(const struct command_line *line)
 {
-    struct arguments a = {0};
-    int status = COMMAND_USAGE;
-    bool good = read_arguments(argc, argv, "aenr", &a);
-    if (good && (!a.subject || !text_fits(a.subject, 1, 120)))
-        (void)complain("what is the key for? Name it, with 1 to 120 characters");
-    else if (good)
-        status = create(&a);
-    buf_free(&a.agents);
-    return status;
+    struct arguments a = {.role = role_name(ROLE_USER), .expires_ms = -1};
+    struct command_db db = {0};
+    struct buf agents = {0};
+    if (!command_read(line, &a))
+        return COMMAND_USAGE;
+    if (!text_fits(a.subject, 1, 120))
+        return command_complain(line, "NAME has 1 to 120 characters");
+    if (a.expires_ms >= 0 && a.expires_ms <= clock_wall_ms())
+        return command_complain(line, "--expires is a time to come, such as 2100-01-01");
+    if (a.agents.count && strcmp(a.role, role_name(ROLE_ADMIN)) == 0)
+        return command_complain(line, "--agent goes with the role USER: an ADMIN key sees all");
+    add_agents(&agents, &a.agents);
+    bool good = command_db_open(&db, line, NULL) && !agents.failed && create(&db, &a, &agents);
+    command_db_close(&db);
+    buf_free(&agents);
+    return good ? COMMAND_DONE : COMMAND_FAILED;
 }
 
-static int run_list(int argc, char **argv)
+/* ---- list, revoke ---- */
+
+static int run_list(const struct command_line *line)
 {
     static const char *const headings[] = {"ID",     "NAME",    "ROLE",    "PREFIX",
                                            "AGENTS", "CREATED", "EXPIRES", "LAST USED"};
     struct command_db db = {0};
     struct db_result *result = NULL;
-    struct arguments a = {0};
-    if (!read_arguments(argc, argv, "", &a))
+    if (!command_read(line, NULL))
         return COMMAND_USAGE;
-    if (a.subject) {
-        (void)complain("too many arguments");
-        return COMMAND_USAGE;
-    }
-    if (command_open(&db))
-        result = command_run(&db, STATEMENT_KEYS_ALL, NULL);
+    if (command_db_open(&db, line, NULL))
+        result = command_db_run(&db, STATEMENT_KEYS_ALL, NULL, PATIENCE_MS);
     if (result)
-        command_print(result, headings, sizeof headings / sizeof headings[0]);
+        command_db_print(result, headings, sizeof headings / sizeof headings[0]);
     int status = result ? COMMAND_DONE : COMMAND_FAILED;
     db_result_free(result);
-    command_close(&db);
+    command_db_close(&db);
     return status;
 }
 
-static int run_revoke(int argc, char **argv)
+static int run_revoke(const struct command_line *line)
 {
+    struct arguments a = {0};
     struct command_db db = {0};
     struct db_result *result = NULL;
-    struct arguments a = {0};
-    if (!read_arguments(argc, argv, "", &a))
+    if (!command_read(line, &a))
         return COMMAND_USAGE;
-    if (!a.subject || !text_is_uuid(a.subject)) {
-        (void)complain("which key? Name its ID, as `frontdesk key list` shows it");
-        return COMMAND_USAGE;
-    }
+    if (!text_is_uuid(a.subject))
+        return command_complain(line, "name the key by its ID, as `frontdesk key list` shows it");
     const struct db_param params[] = {db_text(a.subject)};
-    if (command_open(&db))
-        result = command_run(&db, STATEMENT_KEY_REMOVE, params);
+    if (command_db_open(&db, line, NULL))
+        result = command_db_run(&db, STATEMENT_KEY_REMOVE, params, PATIENCE_MS);
     int status = result && db_rows(result) == 1 ? COMMAND_DONE : COMMAND_FAILED;
+    if (result)
+        audit_command(db.source, "key.revoke", a.subject,
+                      status == COMMAND_DONE ? "ok" : "missing");
     if (status == COMMAND_DONE)
         (void)puts("revoked");
     else if (result)
-        (void)fputs("frontdesk key: there is no such key\n", stderr);
+        (void)fprintf(stderr, "%s: there is no such key\n", line->path);
     db_result_free(result);
-    command_close(&db);
+    command_db_close(&db);
     return status;
 }
 
-int key_main(int argc, char **argv)
-{
-    static const struct command_verb verbs[] = {
-        {"create", run_create}, {"list", run_list}, {"revoke", run_revoke}};
-    return command_dispatch(argc, argv, verbs, sizeof verbs / sizeof verbs[0], help);
-}
+/* ---- the command ---- */
+
+static const struct command create_command = {
+    .name = "create",
+    .summary = "make a key for a program, and print it this once",
+    .operand = "NAME",
+    .operand_offset = offsetof(struct arguments, subject),
+    .about = "Makes a key for a program; NAME says later what it is for. The key goes to standard\n"
+             "output alone, so that it can be put where it is needed, and is not shown again.",
+    .options = create_options,
+    .option_count = sizeof create_options / sizeof create_options[0],
+    .settings = COMMAND_DB_SETTINGS "\n" AUDIT_SETTINGS,
+    .examples = "frontdesk key create 'the wall' --agent agent_1 --expires 2100-01-01\n"
+                "frontdesk key create billing --role ADMIN > billing.key",
+    .done = "the key is made",
+    .run = run_create,
+};
+
+static const struct command list_command = {
+    .name = "list",
+    .summary = "list keys, never themselves",
+    .settings = COMMAND_DB_SETTINGS,
+    .done = "the database has answered",
+    .run = run_list,
+};
+
+static const struct command revoke_command = {
+    .name = "revoke",
+    .summary = "end a key: it stops working within 30 s",
+    .operand = "ID",
+    .operand_offset = offsetof(struct arguments, subject),
+    .settings = COMMAND_DB_SETTINGS "\n" AUDIT_SETTINGS,
+    .examples = "frontdesk key revoke 6a1c2f0e-8f5b-4b7e-9d35-0d6f4a3c2b1a",
+    .done = "the key is gone",
+    .run = run_revoke,
+};
+
+static const struct command *const verbs[] = {&create_command, &list_command, &revoke_command};
+
+const struct command key_command = {
+    .name = "key",
+    .summary = "create, list and revoke keys of programs",
+    .about = "Keys let programs in: as x-api-key, or as a bearer token. The database keeps only\n"
+             "their digests.",
+    .settings = COMMAND_DB_SETTINGS "\n" AUDIT_SETTINGS,
+    .verbs = verbs,
+    .verb_count = sizeof verbs / sizeof verbs[0],
+};

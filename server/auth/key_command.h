@@ -2,7 +2,8 @@
 #ifndef FRONTDESK_AUTH_KEY_COMMAND_H
 #define FRONTDESK_AUTH_KEY_COMMAND_H
 
-/* argv[0] is "key". Returns the exit status. */
-int key_main(int argc, char **argv);
+#include "base/command.h"
+
+extern const struct command key_command;
 
 #endif

@@ -1,12 +1,12 @@
 #include "auth/user_command.h"
 
-#include "auth/command.h"
+#include "auth/audit.h"
 #include "auth/password.h"
 #include "auth/role.h"
 #include "base/text.h"
+#include "db/command_db.h"
 
 #include <ctype.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,94 +14,75 @@
 #include <termios.h>
 #include <unistd.h>
 
-static const char help[] =
-    "usage: frontdesk user add|list|approve|disable|password [EMAIL] [options]\n"
-    "\n"
-    "  add EMAIL        makes a user who may log in at once; the password is asked for\n"
-    "    --name N         name for people\n"
-    "    --phone P        phone number\n"
-    "    --role R         USER (the default), ADMIN or SUPERADMIN\n"
-    "    --all-agents     sees every agent; else those that it is assigned\n"
-    "  list             lists users\n"
-    "    --status S       those PENDING, APPROVED or REJECTED\n"
-    "  approve EMAIL    lets a user log in who waits for it, or was disabled\n"
-    "  disable EMAIL    lets it in no more: its tokens stop working within 30 s\n"
-    "  password EMAIL   gives it a new password, which is asked for; older tokens die\n"
-    "\n"
-    "A password is read from the terminal, without showing it, or from the first line of stdin; "
-    "it\n"
-    "has 8 to 128 characters. The database is that of DATABASE_URL, from the environment or .env.\n"
-    "Whoever may run this may do all of it, whatever their role in Frontdesk.\n";
-
-enum { LINE_MAX_BYTES = 1024 };
+enum { LINE_MAX_BYTES = 1024, PATIENCE_MS = 10000 };
 
 /* ---- the command line ---- */
 
 struct arguments {
-    char *email; /* lower case */
+    const char *email; /* as it was given */
     const char *name, *phone, *role, *status;
     bool all_agents;
 };
 
-static bool complain(const char *what)
-{
-    return command_complain("user", what);
-}
+#define ROLES "USER|ADMIN|SUPERADMIN"
+#define STATUSES "PENDING|APPROVED|REJECTED"
 
-static bool take_option(int option, void *into)
-{
-    struct arguments *a = into;
-    enum role ignored;
-    switch (option) {
-    case 'e':
-        a->email = optarg;
-        return true;
-    case 'n':
-        a->name = optarg;
-        return text_fits(optarg, 0, 120) || complain("--name has at most 120 characters");
-    case 'p':
-        a->phone = optarg;
-        return text_fits(optarg, 0, 40) || complain("--phone has at most 40 characters");
-    case 'r':
-        a->role = optarg;
-        return role_parse(optarg, &ignored) || complain("--role is USER, ADMIN or SUPERADMIN");
-    case 's':
-        a->status = optarg;
-        return text_is_choice("PENDING|APPROVED|REJECTED", optarg) ||
-               complain("--status is PENDING, APPROVED or REJECTED");
-    case 'a':
-        a->all_agents = true;
-        return true;
-    default:
-        return false;
+#define EMAIL_OPTION                                                                               \
+    {                                                                                              \
+        .name = "email", .label = "EMAIL", .about = "another way to give EMAIL",                   \
+        .kind = COMMAND_TEXT, .offset = offsetof(struct arguments, email), .lo = 1, .hi = 254      \
     }
-}
 
-/* Reads argv, of which `letters` names the options that this verb takes. */
-static bool read_arguments(int argc, char **argv, const char *letters, bool wants_email,
-                           struct arguments *a)
+static const struct command_option add_options[] = {
+    {.name = "role",
+     .about = "what the user may do (default: USER)",
+     .kind = COMMAND_CHOICE,
+     .offset = offsetof(struct arguments, role),
+     .choices = ROLES},
+    {.name = "all-agents",
+     .about = "it sees every agent; else those that it is assigned",
+     .kind = COMMAND_FLAG,
+     .offset = offsetof(struct arguments, all_agents)},
+    {.name = "name",
+     .label = "N",
+     .about = "its name, for people",
+     .kind = COMMAND_TEXT,
+     .offset = offsetof(struct arguments, name),
+     .hi = 120},
+    {.name = "phone",
+     .label = "P",
+     .about = "its phone number",
+     .kind = COMMAND_TEXT,
+     .offset = offsetof(struct arguments, phone),
+     .hi = 40},
+    EMAIL_OPTION,
+};
+
+static const struct command_option list_options[] = {
+    {.name = "status",
+     .about = "only users of that status",
+     .kind = COMMAND_CHOICE,
+     .offset = offsetof(struct arguments, status),
+     .choices = STATUSES},
+};
+
+static const struct command_option email_options[] = {EMAIL_OPTION};
+
+/*
+ * Reads the command line of a verb that is about one user; `*email`, to be freed, is its e-mail in
+ * lower case. false: stderr says why.
+ */
+static bool read_arguments(const struct command_line *line, struct arguments *a, char **email)
 {
-    static const struct option options[] = {
-        {"all-agents", no_argument, NULL, 'a'},
-        {"email", required_argument, NULL, 'e'},
-        {"name", required_argument, NULL, 'n'},
-        {"phone", required_argument, NULL, 'p'},
-        {"role", required_argument, NULL, 'r'},
-        {"status", required_argument, NULL, 's'},
-        {NULL, 0, NULL, 0},
-    };
     *a = (struct arguments){.role = role_name(ROLE_USER)};
-    if (!command_options(argc, argv, "user", options, letters, take_option, a))
+    if (!command_read(line, a))
         return false;
-    if (wants_email && !a->email && optind < argc)
-        a->email = argv[optind++];
-    if (optind < argc)
-        return complain("too many arguments");
-    if (wants_email && !a->email)
-        return complain("which user? Name its e-mail");
-    for (char *c = a->email; c && *c; c++)
+    if (!text_is_email(a->email))
+        return !command_complain(line, "`%s` is no e-mail address", a->email);
+    *email = strdup(a->email);
+    for (char *c = *email; c && *c; c++)
         *c = (char)tolower((unsigned char)*c);
-    return !a->email || text_is_email(a->email) || complain("that is no e-mail address");
+    return *email != NULL;
 }
 
 /* ---- the password ---- */
@@ -147,7 +128,7 @@ static bool ask(const char *prompt, char line[LINE_MAX_BYTES])
 }
 
 /* Asks for a password and hashes it. false: stderr says why. */
-static bool read_password(char hash[PASSWORD_HASH_SIZE])
+static bool read_password(const struct command_line *line, char hash[PASSWORD_HASH_SIZE])
 {
     char password[LINE_MAX_BYTES] = {0};
     char again[LINE_MAX_BYTES] = {0};
@@ -168,143 +149,242 @@ static bool read_password(char hash[PASSWORD_HASH_SIZE])
     explicit_bzero(password, sizeof password);
     explicit_bzero(again, sizeof again);
     if (problem)
-        (void)fprintf(stderr, "frontdesk user: %s\n", problem);
+        (void)fprintf(stderr, "%s: %s\n", line->path, problem);
     return !problem;
 }
 
 /* ---- the verbs ---- */
 
 /* The id of the user of that e-mail, to be freed; NULL: stderr says why. */
-static char *find_user(struct command_db *db, const char *email)
+static char *find_user(struct command_db *db, const char *action, const char *email)
 {
     const struct db_param params[] = {db_text(email)};
-    struct db_result *result = command_run(db, STATEMENT_USER_ID, params);
+    struct db_result *result = command_db_run(db, STATEMENT_USER_ID, params, PATIENCE_MS);
     char *id = result && db_rows(result) == 1 ? strdup(db_value(result, 0, 0)) : NULL;
-    if (result && !id)
-        (void)fprintf(stderr, "frontdesk user: there is no user %s\n", email);
+    if (result && !id) {
+        (void)fprintf(stderr, "%s: there is no user %s\n", db->line->path, email);
+        audit_command(db->source, action, NULL, "missing");
+    }
     db_result_free(result);
     return id;
 }
 
-static int run_add(int argc, char **argv)
+static int run_add(const struct command_line *line)
 {
+    enum { OUTCOME, ID };
     struct arguments a;
+    char *email = NULL;
     struct command_db db = {0};
     char hash[PASSWORD_HASH_SIZE];
     struct db_result *result = NULL;
-    int status = COMMAND_FAILED;
-    if (!read_arguments(argc, argv, "enpra", true, &a))
+    if (!read_arguments(line, &a, &email))
         return COMMAND_USAGE;
-    if (command_open(&db) && read_password(hash)) {
-        const struct db_param params[] = {db_text(a.email),
+    if (command_db_open(&db, line, NULL) && read_password(line, hash)) {
+        const struct db_param params[] = {db_text(email),
                                           db_text(a.name),
                                           db_text(a.phone),
                                           db_text(hash),
                                           db_text(a.role),
                                           db_text("APPROVED"),
                                           db_text(a.all_agents ? "true" : "false")};
-        result = command_run(&db, STATEMENT_USER_ADD, params);
+        result = command_db_run(&db, STATEMENT_USER_ADD, params, PATIENCE_MS);
     }
-    if (result && strcmp(db_value(result, 0, 0), "ok") == 0) {
-        (void)printf("%s\n", db_value(result, 0, 1));
-        status = COMMAND_DONE;
-    } else if (result) {
-        (void)fprintf(stderr, "frontdesk user: there is a user %s already\n", a.email);
-    }
+    bool good = result && strcmp(db_value(result, 0, OUTCOME), "ok") == 0;
+    if (good)
+        (void)printf("%s\n", db_value(result, 0, ID));
+    else if (result)
+        (void)fprintf(stderr, "%s: there is a user %s already\n", line->path, email);
+    if (result)
+        audit_command(db.source, "user.add", good ? db_value(result, 0, ID) : NULL,
+                      db_value(result, 0, OUTCOME));
     db_result_free(result);
-    command_close(&db);
-    return status;
+    command_db_close(&db);
+    free(email);
+    return good ? COMMAND_DONE : COMMAND_FAILED;
 }
 
-static int run_list(int argc, char **argv)
+static int run_list(const struct command_line *line)
 {
     static const char *const headings[] = {"EMAIL",  "NAME",    "ROLE", "STATUS",
                                            "AGENTS", "CREATED", "ID"};
-    struct arguments a;
+    struct arguments a = {0};
     struct command_db db = {0};
     struct db_result *result = NULL;
-    if (!read_arguments(argc, argv, "s", false, &a))
+    if (!command_read(line, &a))
         return COMMAND_USAGE;
     const struct db_param params[] = {db_text(a.status)};
-    if (command_open(&db))
-        result = command_run(&db, STATEMENT_USERS_ALL, params);
+    if (command_db_open(&db, line, NULL))
+        result = command_db_run(&db, STATEMENT_USERS_ALL, params, PATIENCE_MS);
     if (result)
-        command_print(result, headings, sizeof headings / sizeof headings[0]);
+        command_db_print(result, headings, sizeof headings / sizeof headings[0]);
     int status = result ? COMMAND_DONE : COMMAND_FAILED;
     db_result_free(result);
-    command_close(&db);
+    command_db_close(&db);
     return status;
 }
 
-static int set_status(int argc, char **argv, const char *wanted)
+/* Sets the status; false: stderr says why. */
+static bool change_status(struct command_db *db, const char *action, const char *email,
+                          const char *wanted)
 {
-    struct arguments a;
-    struct command_db db = {0};
-    struct db_result *result = NULL;
-    int status = COMMAND_FAILED;
-    if (!read_arguments(argc, argv, "e", true, &a))
-        return COMMAND_USAGE;
-    char *id = command_open(&db) ? find_user(&db, a.email) : NULL;
+    char *id = find_user(db, action, email);
     const struct db_param params[] = {db_text(NULL), db_text(role_name(ROLE_SUPERADMIN)),
                                       db_text(id),   db_text(NULL),
                                       db_text(NULL), db_text(wanted),
                                       db_text(NULL)};
-    if (id)
-        result = command_run(&db, STATEMENT_USER_CHANGE, params);
+    struct db_result *result =
+        id ? command_db_run(db, STATEMENT_USER_CHANGE, params, PATIENCE_MS) : NULL;
     const char *outcome = result ? db_value(result, 0, 0) : "";
-    if (strcmp(outcome, "ok") == 0) {
-        (void)printf("%s is %s\n", a.email, wanted);
-        status = COMMAND_DONE;
-    } else if (strcmp(outcome, "last") == 0) {
-        (void)fputs("frontdesk user: that is the last superadmin; make another one first\n",
-                    stderr);
-    } else if (result) {
-        (void)fprintf(stderr, "frontdesk user: refused: %s\n", outcome);
-    }
+    bool good = strcmp(outcome, "ok") == 0;
+    if (good)
+        (void)printf("%s is %s\n", email, wanted);
+    else if (strcmp(outcome, "last") == 0)
+        (void)fprintf(stderr, "%s: that is the last superadmin; make another one first\n",
+                      db->line->path);
+    else if (result)
+        (void)fprintf(stderr, "%s: refused: %s\n", db->line->path, outcome);
+    if (result)
+        audit_command(db->source, action, id, outcome);
     db_result_free(result);
     free(id);
-    command_close(&db);
-    return status;
+    return good;
 }
 
-static int run_approve(int argc, char **argv)
-{
-    return set_status(argc, argv, "APPROVED");
-}
-
-static int run_disable(int argc, char **argv)
-{
-    return set_status(argc, argv, "REJECTED");
-}
-
-static int run_password(int argc, char **argv)
+static int set_status(const struct command_line *line, const char *action, const char *wanted)
 {
     struct arguments a;
+    char *email = NULL;
+    struct command_db db = {0};
+    if (!read_arguments(line, &a, &email))
+        return COMMAND_USAGE;
+    bool good = command_db_open(&db, line, NULL) && change_status(&db, action, email, wanted);
+    command_db_close(&db);
+    free(email);
+    return good ? COMMAND_DONE : COMMAND_FAILED;
+}
+
+static int run_approve(const struct command_line *line)
+{
+    return set_status(line, "user.approve", "APPROVED");
+}
+
+static int run_disable(const struct command_line *line)
+{
+    return set_status(line, "user.disable", "REJECTED");
+}
+
+static int run_password(const struct command_line *line)
+{
+    static const char action[] = "user.password";
+    struct arguments a;
+    char *email = NULL;
     struct command_db db = {0};
     char hash[PASSWORD_HASH_SIZE];
     struct db_result *result = NULL;
-    if (!read_arguments(argc, argv, "e", true, &a))
+    if (!read_arguments(line, &a, &email))
         return COMMAND_USAGE;
-    char *id = command_open(&db) ? find_user(&db, a.email) : NULL;
-    if (id && read_password(hash)) {
+    char *id = command_db_open(&db, line, NULL) ? find_user(&db, action, email) : NULL;
+    if (id && read_password(line, hash)) {
         const struct db_param params[] = {db_text(id), db_text(NULL), db_text(hash)};
-        result = command_run(&db, STATEMENT_USER_SET_PASSWORD, params);
+        result = command_db_run(&db, STATEMENT_USER_SET_PASSWORD, params, PATIENCE_MS);
     }
-    int status = result && db_rows(result) == 1 ? COMMAND_DONE : COMMAND_FAILED;
-    if (status == COMMAND_DONE)
-        (void)printf("%s has a new password; log in again\n", a.email);
+    bool good = result && db_rows(result) == 1;
+    if (good)
+        (void)printf("%s has a new password; log in again\n", email);
+    if (result)
+        audit_command(db.source, action, id, good ? "ok" : "missing");
     db_result_free(result);
     free(id);
-    command_close(&db);
-    return status;
+    command_db_close(&db);
+    free(email);
+    return good ? COMMAND_DONE : COMMAND_FAILED;
 }
 
-int user_main(int argc, char **argv)
-{
-    static const struct command_verb verbs[] = {{"add", run_add},
-                                                {"list", run_list},
-                                                {"approve", run_approve},
-                                                {"disable", run_disable},
-                                                {"password", run_password}};
-    return command_dispatch(argc, argv, verbs, sizeof verbs / sizeof verbs[0], help);
-}
+/* ---- the command ---- */
+
+#define COUNT(table) (sizeof(table) / sizeof(table)[0])
+#define SETTINGS COMMAND_DB_SETTINGS "\n" AUDIT_SETTINGS
+#define HOW_PASSWORDS                                                                              \
+    "The password is read from the terminal, without showing it, or from the first line of\n"      \
+    "standard input; it has 8 to 128 characters."
+
+static const struct command add_command = {
+    .name = "add",
+    .summary = "make a user who may log in at once",
+    .operand = "EMAIL",
+    .operand_offset = offsetof(struct arguments, email),
+    .about = "Makes a user who may log in at once, and prints its id.\n" HOW_PASSWORDS,
+    .options = add_options,
+    .option_count = COUNT(add_options),
+    .settings = SETTINGS,
+    .examples = "frontdesk user add you@example.com --role SUPERADMIN\n"
+                "frontdesk user add wall@example.com --all-agents < password.txt",
+    .done = "the user is made",
+    .run = run_add,
+};
+
+static const struct command list_command = {
+    .name = "list",
+    .summary = "list users",
+    .options = list_options,
+    .option_count = COUNT(list_options),
+    .settings = COMMAND_DB_SETTINGS,
+    .examples = "frontdesk user list --status PENDING",
+    .done = "the database has answered",
+    .run = run_list,
+};
+
+static const struct command approve_command = {
+    .name = "approve",
+    .summary = "let a user log in who waits for it, or was disabled",
+    .operand = "EMAIL",
+    .operand_offset = offsetof(struct arguments, email),
+    .options = email_options,
+    .option_count = COUNT(email_options),
+    .settings = SETTINGS,
+    .examples = "frontdesk user approve you@example.com",
+    .done = "the user may log in",
+    .run = run_approve,
+};
+
+static const struct command disable_command = {
+    .name = "disable",
+    .summary = "let a user in no more: its tokens stop working within 30 s",
+    .operand = "EMAIL",
+    .operand_offset = offsetof(struct arguments, email),
+    .options = email_options,
+    .option_count = COUNT(email_options),
+    .settings = SETTINGS,
+    .examples = "frontdesk user disable gone@example.com",
+    .done = "the user is shut out",
+    .run = run_disable,
+};
+
+static const struct command password_command = {
+    .name = "password",
+    .summary = "give a user a new password; its older tokens die",
+    .operand = "EMAIL",
+    .operand_offset = offsetof(struct arguments, email),
+    .about =
+        "Gives a user a new password; its tokens so far stop working within 30 s.\n" HOW_PASSWORDS,
+    .options = email_options,
+    .option_count = COUNT(email_options),
+    .settings = SETTINGS,
+    .examples = "frontdesk user password you@example.com",
+    .done = "the password is changed",
+    .run = run_password,
+};
+
+static const struct command *const verbs[] = {&add_command, &list_command, &approve_command,
+                                              &disable_command, &password_command};
+
+const struct command user_command = {
+    .name = "user",
+    .summary = "add, list, approve and disable users, set passwords",
+    .about = "Manages the people who log in.\n"
+             "Whoever may run this may do all of it, whatever their role in Frontdesk; the audit\n"
+             "log says who did.",
+    .settings = SETTINGS,
+    .verbs = verbs,
+    .verb_count = COUNT(verbs),
+};

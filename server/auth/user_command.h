@@ -2,7 +2,8 @@
 #ifndef FRONTDESK_AUTH_USER_COMMAND_H
 #define FRONTDESK_AUTH_USER_COMMAND_H
 
-/* argv[0] is "user". Returns the exit status. */
-int user_main(int argc, char **argv);
+#include "base/command.h"
+
+extern const struct command user_command;
 
 #endif

@@ -493,6 +493,24 @@ static void check_together(const struct config *config, struct buf *errors)
         buf_puts(errors, "SUPERADMIN_PASSWORD: needs 8 to 128 characters\n");
 }
 
+/* What the setting is, given or by default; NULL when neither. */
+static const char *effective(struct config_source *source, const struct setting *s,
+                             struct buf *errors)
+{
+    const char *value = config_lookup(source, s->name, errors);
+    if (!value && s->inherits)
+        value = config_lookup(source, s->inherits, &(struct buf){.failed = true});
+    return value ? value : s->fallback;
+}
+
+const char *config_value(struct config_source *source, const char *name, struct buf *errors)
+{
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
+        if (strcmp(settings[i].name, name) == 0)
+            return effective(source, &settings[i], errors);
+    return NULL;
+}
+
 enum err config_read(struct config *config, struct buf *errors)
 {
     size_t before = errors->len;
@@ -505,11 +523,7 @@ enum err config_read(struct config *config, struct buf *errors)
     for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
         const struct setting *s = &settings[i];
         size_t mark = errors->len;
-        const char *value = config_lookup(config->source, s->name, errors);
-        if (!value && s->inherits)
-            value = config_lookup(config->source, s->inherits, &(struct buf){.failed = true});
-        if (!value)
-            value = s->fallback;
+        const char *value = effective(config->source, s, errors);
         if (value)
             apply(s, config, value, errors);
         else if (s->required && errors->len == mark)

@@ -80,4 +80,7 @@ void config_source_free(struct config_source *source);
 /* The raw value of `name` (environment, NAME_FILE, `.env`), or NULL; owned by `source`. */
 const char *config_lookup(struct config_source *source, const char *name, struct buf *errors);
 
+/* The same, or the default of that setting. */
+const char *config_value(struct config_source *source, const char *name, struct buf *errors);
+
 #endif

@@ -1,11 +1,13 @@
-/* The commands that poll and replay by hand. Each answers --help itself and returns the exit status. */
+/* The commands that poll and replay by hand. */
 #ifndef FRONTDESK_INGEST_COMMANDS_H
 #define FRONTDESK_INGEST_COMMANDS_H
 
+#include "base/command.h"
+
 /* `frontdesk sync`: one run of polling, now, by this process. */
-int sync_main(int argc, char **argv);
+extern const struct command sync_command;
 
 /* `frontdesk replay`: merges again what the journal has. */
-int replay_main(int argc, char **argv);
+extern const struct command replay_command;
 
 #endif

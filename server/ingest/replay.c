@@ -1,45 +1,31 @@
 #include "base/buf.h"
 #include "base/clock.h"
-#include "base/config.h"
 #include "base/interrupt.h"
 #include "base/progress.h"
-#include "db/conn.h"
+#include "db/command_db.h"
 #include "ingest/commands.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { EXIT_USAGE = 2, CONNECT_MS = 5000, STEP_MS = 60000, COUNT_MS = 600000 };
+enum { STEP_MS = 60000, COUNT_MS = 600000 };
 
 /* Calls and events of one step: few, so that webhooks of the same calls wait for moments only. */
 static const char step_size[] = "16";
 
-static const char usage[] = "usage: frontdesk replay [--from T] [--to T] [--dead]\n";
-
-static const char help[] =
-    "\n"
-    "Merges again what the journal has, as if it came now: what was stored and understood gives\n"
-    "the same calls as before, and events that were dead are tried again. Safe at any time, also\n"
-    "while the server runs, and twice.\n"
-    "\n"
-    "  --from T   events that were received from T on: a date (2026-03-01), an ISO 8601 time with\n"
-    "             its zone, or ms since the epoch (default: all)\n"
-    "  --to T     events that were received before T (default: until now)\n"
-    "  --dead     only the events that were not understood\n"
-    "  --help     this text\n"
-    "\n"
-    "Takes the setting DATABASE_URL from the environment, else from .env. Exits with 0 when all\n"
-    "was replayed and nothing is dead, 1 when not, 2 when the command line makes no sense.\n";
+struct options {
+    int64_t from_ms, to_ms;
+    bool dead;
+};
 
 struct replay {
-    struct db_conn *conn;
+    struct command_db db;
     const atomic_bool *stopped;
+    struct options options;
     char from[CLOCK_ISO_SIZE], to[CLOCK_ISO_SIZE];
-    bool dead_only;
     int64_t size; /* events to replay */
     int64_t events, calls, changed, dead, revived;
     struct progress progress;
@@ -49,18 +35,6 @@ static int64_t number(const struct db_result *result, int column)
 {
     const char *text = db_value(result, 0, column);
     return text ? strtoll(text, NULL, 10) : 0;
-}
-
-static bool exec(struct replay *r, enum statement statement, const struct db_param *params,
-                 int64_t ms, struct db_result **result)
-{
-    enum err err = db_conn_exec(r->conn, statement, params, clock_mono_ms() + ms, result);
-    /* What stood in the way for a moment, such as a lock, is gone the second time. */
-    if (err && db_conn_usable(r->conn))
-        err = db_conn_exec(r->conn, statement, params, clock_mono_ms() + ms, result);
-    if (err)
-        (void)fprintf(stderr, "replay: the database did not take it: %s\n", db_conn_error(r->conn));
-    return !err;
 }
 
 static void show(struct replay *r)
@@ -83,11 +57,11 @@ static bool replay_calls(struct replay *r)
     struct buf agent = {0}, call = {0};
     bool good = true;
     for (int64_t calls = 1; good && calls > 0 && !atomic_load(r->stopped);) {
-        struct db_result *result = NULL;
         const struct db_param params[] = {db_text(r->from), db_text(r->to),
                                           db_text(agent.data ? agent.data : ""),
                                           db_text(call.data ? call.data : ""), db_text(step_size)};
-        good = exec(r, STATEMENT_REPLAY_CALLS, params, STEP_MS, &result);
+        struct db_result *result = command_db_run(&r->db, STATEMENT_REPLAY_CALLS, params, STEP_MS);
+        good = result;
         if (good) {
             calls = number(result, CALLS);
             r->calls += calls;
@@ -109,11 +83,11 @@ static bool replay_dead(struct replay *r)
     struct buf digest = {0};
     bool good = true;
     for (int64_t events = 1; good && events > 0 && !atomic_load(r->stopped);) {
-        struct db_result *result = NULL;
         const struct db_param params[] = {db_text(r->from), db_text(r->to),
                                           db_text(digest.data ? digest.data : ""),
                                           db_text(step_size)};
-        good = exec(r, STATEMENT_REPLAY_DEAD, params, STEP_MS, &result);
+        struct db_result *result = command_db_run(&r->db, STATEMENT_REPLAY_DEAD, params, STEP_MS);
+        good = result;
         if (good) {
             events = number(result, EVENTS);
             r->dead += events;
@@ -129,29 +103,18 @@ static bool replay_dead(struct replay *r)
 
 static bool measure(struct replay *r)
 {
-    struct db_result *result = NULL;
     const struct db_param params[] = {db_text(r->from), db_text(r->to),
-                                      db_text(r->dead_only ? "true" : "false")};
-    bool good = exec(r, STATEMENT_REPLAY_SIZE, params, COUNT_MS, &result);
-    if (good)
+                                      db_text(r->options.dead ? "true" : "false")};
+    struct db_result *result = command_db_run(&r->db, STATEMENT_REPLAY_SIZE, params, COUNT_MS);
+    if (result)
         r->size = number(result, 0);
     db_result_free(result);
-    return good;
+    return result;
 }
 
-static int run(struct replay *r, const char *url)
+static int replay(struct replay *r)
 {
-    char *message = NULL;
-    enum err err = db_conn_open(url, "frontdesk-replay", "-c lock_timeout=10s",
-                                clock_mono_ms() + CONNECT_MS, &r->conn, &message);
-    if (err) {
-        (void)fprintf(stderr, "replay: no connection to DATABASE_URL: %s\n",
-                      message ? message : err_name(err));
-        free(message);
-        return EXIT_FAILURE;
-    }
-    bool good = measure(r) && (r->dead_only || replay_calls(r)) && replay_dead(r);
-    db_conn_close(r->conn);
+    bool good = measure(r) && (r->options.dead || replay_calls(r)) && replay_dead(r);
     progress_end(&r->progress);
     int64_t still = r->dead - r->revived;
     (void)printf("%" PRId64 " events of %" PRId64 " calls merged again: %" PRId64
@@ -164,73 +127,59 @@ static int run(struct replay *r, const char *url)
         (void)fputs("replay: journal.error says why an event is dead: SELECT event, error FROM "
                     "frontdesk.journal WHERE state = 'dead'\n",
                     stderr);
-    return fflush(stdout) == 0 && good && !atomic_load(r->stopped) && !still ? EXIT_SUCCESS
-                                                                             : EXIT_FAILURE;
+    return fflush(stdout) == 0 && good && !atomic_load(r->stopped) && !still ? COMMAND_DONE
+                                                                             : COMMAND_FAILED;
 }
 
-static bool read_time(const char *name, const char *text, char out[CLOCK_ISO_SIZE])
+static int run(const struct command_line *line)
 {
-    int64_t ms = 0;
-    if (clock_parse(text, &ms) && ms >= 0) {
-        clock_iso(ms, out);
-        return true;
-    }
-    (void)fprintf(stderr, "replay: --%s %s is no time; see --help\n", name, text);
-    return false;
-}
-
-static bool read_command(int argc, char **argv, struct replay *r, bool *wants_help)
-{
-    static const struct option options[] = {{"dead", no_argument, NULL, 'd'},
-                                            {"from", required_argument, NULL, 'f'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {"to", required_argument, NULL, 't'},
-                                            {NULL, 0, NULL, 0}};
-    clock_iso(0, r->from);
-    clock_iso(clock_wall_ms() + 60000, r->to); /* the database's clock may be ahead */
-    optind = 0;                                /* glibc: begin anew */
-    for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
-        bool good = true;
-        if (option == 'd')
-            r->dead_only = true;
-        else if (option == 'h')
-            *wants_help = true;
-        else if (option == 'f')
-            good = read_time("from", optarg, r->from);
-        else /* for any other, getopt has said what is wrong */
-            good = option == 't' && read_time("to", optarg, r->to);
-        if (!good)
-            return false;
-    }
-    if (optind != argc)
-        (void)fprintf(stderr, "replay: unknown argument `%s`\n", argv[optind]);
-    return optind == argc;
-}
-
-int replay_main(int argc, char **argv)
-{
-    struct replay replay = {.progress = {.command = "replay", .unit = "events"}};
-    struct buf errors = {0};
-    bool wants_help = false;
-    int status = EXIT_FAILURE;
-    if (!read_command(argc, argv, &replay, &wants_help)) {
-        (void)fputs(usage, stderr);
-        return EXIT_USAGE;
-    }
-    if (wants_help) {
-        (void)fputs(usage, stdout);
-        (void)fputs(help, stdout);
-        return EXIT_SUCCESS;
-    }
-    replay.stopped = interrupt_watch();
-    struct config_source *source = config_source_open(&errors);
-    const char *url = source ? config_lookup(source, "DATABASE_URL", &errors) : NULL;
-    if (url)
-        status = run(&replay, url);
-    else
-        (void)fprintf(stderr, "replay: %s",
-                      errors.data ? errors.data : "DATABASE_URL: is missing; set it\n");
-    config_source_free(source);
-    buf_free(&errors);
+    struct replay r = {.options = {.from_ms = 0,
+                                   /* the database's clock may be ahead */
+                                   .to_ms = clock_wall_ms() + 60000},
+                       .progress = {.command = "replay", .unit = "events"}};
+    if (!command_read(line, &r.options))
+        return COMMAND_USAGE;
+    clock_iso(r.options.from_ms, r.from);
+    clock_iso(r.options.to_ms, r.to);
+    r.stopped = interrupt_watch();
+    int status = COMMAND_FAILED;
+    if (command_db_open(&r.db, line, "-c lock_timeout=10s"))
+        status = replay(&r);
+    command_db_close(&r.db);
     return status;
 }
+
+static const struct command_option options[] = {
+    {.name = "from",
+     .label = "T",
+     .about =
+         "events that were received from T on: a date (2026-03-01), an ISO 8601 time with its\n"
+         "zone, or ms since the epoch (default: all)",
+     .kind = COMMAND_TIME,
+     .offset = offsetof(struct options, from_ms)},
+    {.name = "to",
+     .label = "T",
+     .about = "events that were received before T (default: until now)",
+     .kind = COMMAND_TIME,
+     .offset = offsetof(struct options, to_ms)},
+    {.name = "dead",
+     .about = "only the events that were not understood",
+     .kind = COMMAND_FLAG,
+     .offset = offsetof(struct options, dead)},
+};
+
+const struct command replay_command = {
+    .name = "replay",
+    .summary = "merge again what the journal has",
+    .about =
+        "Merges again what the journal has, as if it came now: what was stored and understood\n"
+        "gives the same calls as before, and events that were dead are tried again. Safe at\n"
+        "any time, also while the server runs, and twice.",
+    .options = options,
+    .option_count = sizeof options / sizeof options[0],
+    .settings = COMMAND_DB_SETTINGS,
+    .examples = "frontdesk replay --dead                               after an upgrade\n"
+                "frontdesk replay --from 2026-03-01 --to 2026-03-02    all of that day",
+    .done = "all was replayed and nothing is dead",
+    .run = run,
+};

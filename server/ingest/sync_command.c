@@ -9,33 +9,16 @@
 #include "retell/url.h"
 
 #include <curl/curl.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { EXIT_USAGE = 2 };
-
-static const char usage[] = "usage: frontdesk sync [--agent A] [--since T]\n";
-
-static const char help[] =
-    "\n"
-    "Asks Retell for calls and agents and stores what is new, now: all since the last time, and\n"
-    "what has changed in the last POLL_WINDOW_HOURS; on an empty database, the whole history. A\n"
-    "run that was interrupted goes on where it was. The server does the same by itself, every\n"
-    "POLL_INTERVAL_SECONDS; only one of them runs at a time.\n"
-    "\n"
-    "  --agent A   only the calls of this agent\n"
-    "  --since T   calls that started or ended since T: a date (2026-03-01), an ISO 8601 time "
-    "with\n"
-    "              its zone, or ms since the epoch\n"
-    "  --help      this text\n"
-    "\n"
-    "Settings come from the environment, else from .env, as for the server. Exits with 0 when\n"
-    "Retell's and the database's calls are the same, 1 when not, 2 when the command line makes no\n"
-    "sense.\n";
+struct options {
+    const char *agent;
+    int64_t since_ms;
+};
 
 static void show_progress(void *user, const struct sync_counts *counts)
 {
@@ -46,34 +29,6 @@ static void show_progress(void *user, const struct sync_counts *counts)
                   counts->expected > 0 ? (uint64_t)counts->expected : 0, more);
 }
 
-static bool read_command(int argc, char **argv, struct sync_order *order, bool *wants_help)
-{
-    static const struct option options[] = {{"agent", required_argument, NULL, 'a'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {"since", required_argument, NULL, 's'},
-                                            {NULL, 0, NULL, 0}};
-    *order = (struct sync_order){.since_ms = -1, .forced = true};
-    optind = 0; /* glibc: begin anew */
-    for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
-        if (option == 'h') {
-            *wants_help = true;
-        } else if (option == 'a' && *optarg && strlen(optarg) < sizeof order->agent_id) {
-            (void)snprintf(order->agent_id, sizeof order->agent_id, "%s", optarg);
-        } else if (option == 'a') {
-            (void)fputs("sync: --agent needs an agent's identifier\n", stderr);
-            return false;
-        } else if (option != 's') {
-            return false; /* getopt has said what is wrong */
-        } else if (!clock_parse(optarg, &order->since_ms) || order->since_ms < 0) {
-            (void)fprintf(stderr, "sync: --since %s is no time; see --help\n", optarg);
-            return false;
-        }
-    }
-    if (optind != argc)
-        (void)fprintf(stderr, "sync: unknown argument `%s`\n", argv[optind]);
-    return optind == argc;
-}
-
 static int report_end(const struct sync_report *report)
 {
     const struct sync_counts *calls = &report->calls;
@@ -81,17 +36,17 @@ static int report_end(const struct sync_report *report)
     if (report->message[0])
         (void)fprintf(stderr, "sync: %s\n", report->message);
     if (report->outcome == SYNC_BUSY || report->outcome == SYNC_NO_DATABASE)
-        return EXIT_FAILURE;
+        return COMMAND_FAILED;
     (void)printf("%" PRId64 " calls listed, %" PRId64 " fetched: %" PRId64 " new, %" PRId64
                  " changed, %" PRId64 " failed\n",
                  calls->listed, calls->fetched, calls->added, calls->changed, calls->failed);
     if (report->outcome != SYNC_DONE)
         (void)fputs("sync: not finished; run it again to go on from here\n", stderr);
-    return fflush(stdout) == 0 && good ? EXIT_SUCCESS : EXIT_FAILURE;
+    return fflush(stdout) == 0 && good ? COMMAND_DONE : COMMAND_FAILED;
 }
 
-static int run(const struct config *config, const struct sync_order *order,
-               const atomic_bool *stopped)
+static int sync_now(const struct config *config, const struct sync_order *order,
+                    const atomic_bool *stopped)
 {
     struct progress progress = {.command = "sync", .unit = "calls"};
     const struct retell_client_options client = {.base_url = config->retell_base_url,
@@ -107,7 +62,7 @@ static int run(const struct config *config, const struct sync_order *order,
     struct sync_report report;
     if (!options.client) {
         (void)fputs("sync: out of memory\n", stderr);
-        return EXIT_FAILURE;
+        return COMMAND_FAILED;
     }
     sync_run(&options, order, &report);
     progress_end(&progress);
@@ -115,22 +70,18 @@ static int run(const struct config *config, const struct sync_order *order,
     return report_end(&report);
 }
 
-int sync_main(int argc, char **argv)
+static int run(const struct command_line *line)
 {
-    struct sync_order order;
+    struct options given = {.since_ms = -1};
     struct config config;
     struct buf errors = {0};
-    bool wants_help = false;
-    int status = EXIT_FAILURE;
-    if (!read_command(argc, argv, &order, &wants_help)) {
-        (void)fputs(usage, stderr);
-        return EXIT_USAGE;
-    }
-    if (wants_help) {
-        (void)fputs(usage, stdout);
-        (void)fputs(help, stdout);
-        return EXIT_SUCCESS;
-    }
+    int status = COMMAND_FAILED;
+    if (!command_read(line, &given))
+        return COMMAND_USAGE;
+    if (given.agent && strlen(given.agent) >= SYNC_AGENT_SIZE)
+        return command_complain(line, "--agent is too long");
+    struct sync_order order = {.since_ms = given.since_ms, .forced = true};
+    (void)snprintf(order.agent_id, sizeof order.agent_id, "%s", given.agent ? given.agent : "");
     const atomic_bool *stopped = interrupt_watch();
     (void)signal(SIGPIPE, SIG_IGN);
     bool good = !config_read(&config, &errors);
@@ -138,7 +89,7 @@ int sync_main(int argc, char **argv)
     if (problem)
         buf_printf(&errors, "RETELL_BASE_URL: %s\n", problem);
     if (good && !problem && curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK) {
-        status = run(&config, &order, stopped);
+        status = sync_now(&config, &order, stopped);
         curl_global_cleanup();
     } else {
         (void)fprintf(stderr, "sync: cannot begin:\n%s", errors.data ? errors.data : "libcurl\n");
@@ -147,3 +98,38 @@ int sync_main(int argc, char **argv)
     buf_free(&errors);
     return status;
 }
+
+static const struct command_option options[] = {
+    {.name = "agent",
+     .label = "A",
+     .about = "only the calls of this agent",
+     .kind = COMMAND_TEXT,
+     .offset = offsetof(struct options, agent),
+     .lo = 1,
+     .hi = SYNC_AGENT_SIZE - 1},
+    {.name = "since",
+     .label = "T",
+     .about =
+         "calls that started or ended since T: a date (2026-03-01), an ISO 8601 time with its\n"
+         "zone, or ms since the epoch",
+     .kind = COMMAND_TIME,
+     .offset = offsetof(struct options, since_ms)},
+};
+
+const struct command sync_command = {
+    .name = "sync",
+    .summary = "ask Retell now for what is new",
+    .about = "Asks Retell for calls and agents and stores what is new, now: all since the last\n"
+             "time, and what has changed in the last POLL_WINDOW_HOURS; on an empty database, the\n"
+             "whole history. A run that was interrupted goes on where it was. The server does the\n"
+             "same by itself, every POLL_INTERVAL_SECONDS; only one of them runs at a time.",
+    .options = options,
+    .option_count = sizeof options / sizeof options[0],
+    .settings = "those of the server, of which it uses DATABASE_URL, RETELL_API_KEY,\n"
+                "RETELL_BASE_URL and POLL_WINDOW_HOURS",
+    .examples = "frontdesk sync                       what is new, and what has changed\n"
+                "frontdesk sync --since 2026-03-01    all calls since that day\n"
+                "frontdesk sync --agent agent_1       the calls of one agent",
+    .done = "Retell's and the database's calls are the same",
+    .run = run,
+};

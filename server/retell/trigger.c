@@ -12,57 +12,31 @@
 
 #include <curl/curl.h>
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    EXIT_USAGE = 2,
     MAX_CALLS = 1000000,
     MAX_DAYS = 3650,
     MAX_AGENT = 128,
+    MAX_URL = 2000,
     PLAN_MEMORY = 16 * 1024 * 1024
 };
 
 /* With --seed, time stands still: the newest call ends before 2026-01-01T00:00:00Z. */
 static const int64_t seeded_base_ms = INT64_C(1767225600000);
 
-static const char usage[] = "usage: frontdesk trigger <event> [--agent A] [--calls N] [--days D] "
-                            "[--seed S] [--url U]\n"
-                            "                         [--parallel P] [--print]\n";
+/* What no --seed is. */
+static const uint64_t no_seed = UINT64_MAX;
 
-static const char help[] =
-    "\n"
-    "Makes realistic calls and posts their signed webhooks, as Retell would: the way to try an\n"
-    "installation without a phone.\n"
-    "\n"
-    "<event> is the last that is sent of each call; those before it are sent too:\n"
-    "  call_started, call_ended, call_analyzed,\n"
-    "  transcript_updated (what has been heard so far, three times),\n"
-    "  transfer_started, transfer_bridged, transfer_cancelled, transfer_ended\n"
-    "\n"
-    "  --agent A     all calls are this agent's (default: a few sample agents)\n"
-    "  --calls N     how many calls (default: 1)\n"
-    "  --days D      spread the calls over the last D days, as an office's days go (default: the\n"
-    "                newest is now, each further one 11 minutes earlier)\n"
-    "  --seed S      the same calls, byte for byte, for the same S (default: others each time)\n"
-    "  --url U       where to post (default: http://127.0.0.1:PORT/api/webhooks/retell)\n"
-    "  --parallel P  calls under way at a time, 1 to 64 (default: 4)\n"
-    "  --print       print the webhooks, one a line, and post nothing (also: --dry-run)\n"
-    "  --help        this text\n"
-    "\n"
-    "Signs with the first key of RETELL_WEBHOOK_KEYS, else with RETELL_API_KEY, from the "
-    "environment\n"
-    "or .env, as does PORT. Exits with 0 when every event was accepted, 1 when not, 2 when the\n"
-    "command line makes no sense.\n";
-
-struct command {
-    enum payload_event last;
+struct order {
+    const char *event;
+    enum payload_event last; /* that event */
     uint64_t calls, parallel;
     const char *url; /* NULL: the default */
-    bool print, help;
+    bool print;
     struct call_plan_options plan;
 };
 
@@ -70,98 +44,26 @@ static const atomic_bool *stopped;
 
 /* ---- the command line ---- */
 
-static bool read_number(const char *name, const char *text, uint64_t lo, uint64_t hi, uint64_t *out)
-{
-    errno = 0;
-    bool digits = *text && strspn(text, "0123456789") == strlen(text);
-    *out = digits ? strtoull(text, NULL, 10) : 0;
-    if (digits && errno == 0 && *out >= lo && *out <= hi)
-        return true;
-    (void)fprintf(stderr, "trigger: --%s needs a whole number from %" PRIu64 " to %" PRIu64 "\n",
-                  name, lo, hi);
-    return false;
-}
-
-static bool read_option(int option, struct command *c, bool *seeded)
-{
-    switch (option) {
-    case 'a':
-        c->plan.agent_id = optarg;
-        if (*optarg && strlen(optarg) <= MAX_AGENT)
-            return true;
-        (void)fprintf(stderr, "trigger: --agent needs 1 to %d characters\n", MAX_AGENT);
-        return false;
-    case 'c':
-        return read_number("calls", optarg, 1, MAX_CALLS, &c->calls);
-    case 'd':
-        return read_number("days", optarg, 1, MAX_DAYS, &c->plan.days);
-    case 's':
-        *seeded = true;
-        return read_number("seed", optarg, 0, UINT64_MAX, &c->plan.seed);
-    case 'p':
-        return read_number("parallel", optarg, 1, DELIVERY_MAX_PARALLEL, &c->parallel);
-    case 'u':
-        c->url = optarg;
-        return true;
-    case 'n':
-        c->print = true;
-        return true;
-    case 'h':
-        c->help = true;
-        return true;
-    default: /* getopt has said what is wrong */
-        return false;
-    }
-}
-
 /* What the options do not say. False when the operating system gives no random numbers. */
-static bool fill_in_defaults(struct command *c, bool seeded)
+static bool fill_in_defaults(struct order *o)
 {
-    c->plan.base_ms = seeded ? seeded_base_ms : clock_wall_ms();
-    c->plan.calls = c->calls;
-    c->plan.transfers = payload_event_is_transfer(c->last);
-    return seeded || crypto_random(&c->plan.seed, sizeof c->plan.seed) == ERR_OK;
-}
-
-static bool read_command(int argc, char **argv, struct command *c)
-{
-    static const struct option options[] = {
-        {"agent", required_argument, NULL, 'a'}, {"calls", required_argument, NULL, 'c'},
-        {"days", required_argument, NULL, 'd'},  {"dry-run", no_argument, NULL, 'n'},
-        {"help", no_argument, NULL, 'h'},        {"parallel", required_argument, NULL, 'p'},
-        {"print", no_argument, NULL, 'n'},       {"seed", required_argument, NULL, 's'},
-        {"url", required_argument, NULL, 'u'},   {NULL, 0, NULL, 0},
-    };
-    bool seeded = false;
-    *c = (struct command){.calls = 1, .parallel = 4};
-    optind = 0; /* glibc: begin anew, whoever parsed something before */
-    for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;)
-        if (!read_option(option, c, &seeded))
-            return false;
-    if (c->help)
-        return true;
-    if (optind != argc - 1) {
-        (void)fprintf(stderr, "trigger: %s\n",
-                      optind == argc ? "which event?" : "one event at a time, please");
-        return false;
-    }
-    if (!payload_event_from_name(argv[optind], &c->last)) {
-        (void)fprintf(stderr, "trigger: there is no event called '%s'; see --help\n", argv[optind]);
-        return false;
-    }
-    return fill_in_defaults(c, seeded);
+    bool seeded = o->plan.seed != no_seed;
+    o->plan.base_ms = seeded ? seeded_base_ms : clock_wall_ms();
+    o->plan.calls = o->calls;
+    o->plan.transfers = payload_event_is_transfer(o->last);
+    return seeded || crypto_random(&o->plan.seed, sizeof o->plan.seed) == ERR_OK;
 }
 
 /* ---- printing ---- */
 
-static bool print_call(const struct command *c, uint64_t index)
+static bool print_call(const struct order *o, uint64_t index)
 {
     struct payload_step steps[PAYLOAD_MAX_STEPS];
     struct call_plan plan;
     struct buf line = {0};
     struct arena *arena = arena_new(PLAN_MEMORY);
-    bool good = arena && call_plan_make(arena, &c->plan, index, &plan) == ERR_OK;
-    size_t count = good ? payload_steps(&plan, c->last, steps) : 0;
+    bool good = arena && call_plan_make(arena, &o->plan, index, &plan) == ERR_OK;
+    size_t count = good ? payload_steps(&plan, o->last, steps) : 0;
     for (size_t i = 0; i < count && good; i++) {
         line.len = 0;
         payload_write(&plan, &steps[i], &line);
@@ -173,16 +75,16 @@ static bool print_call(const struct command *c, uint64_t index)
     return good;
 }
 
-static int print_all(const struct command *c)
+static int print_all(const struct order *o)
 {
     bool good = true;
-    for (uint64_t i = 0; i < c->calls && good && !atomic_load(stopped); i++)
-        good = print_call(c, i);
+    for (uint64_t i = 0; i < o->calls && good && !atomic_load(stopped); i++)
+        good = print_call(o, i);
     if (fflush(stdout) == EOF || !good) {
         (void)fprintf(stderr, "trigger: the webhooks could not be printed: %s\n", strerror(errno));
-        return EXIT_FAILURE;
+        return COMMAND_FAILED;
     }
-    return atomic_load(stopped) ? EXIT_FAILURE : EXIT_SUCCESS;
+    return atomic_load(stopped) ? COMMAND_FAILED : COMMAND_DONE;
 }
 
 /* ---- posting ---- */
@@ -268,38 +170,38 @@ static int report(const struct delivery *d, const struct delivery_totals *t, enu
     printf("%" PRIu64 " call%s, %" PRIu64 " event%s accepted, %" PRIu64 " failed\n", t->calls,
            t->calls == 1 ? "" : "s", t->accepted, t->accepted == 1 ? "" : "s", t->failed);
     bool good = !err && !t->failed && !atomic_load(stopped);
-    return fflush(stdout) == 0 && good ? EXIT_SUCCESS : EXIT_FAILURE;
+    return fflush(stdout) == 0 && good ? COMMAND_DONE : COMMAND_FAILED;
 }
 
-static int post_all(const struct command *c, const char *url, const char *key)
+static int post_all(const struct order *o, const char *url, const char *key)
 {
     struct delivery delivery = {
         .url = url,
         .key = key,
-        .plan = &c->plan,
-        .last = c->last,
-        .calls = c->calls,
-        .parallel = (unsigned)(c->calls < c->parallel ? c->calls : c->parallel),
+        .plan = &o->plan,
+        .last = o->last,
+        .calls = o->calls,
+        .parallel = (unsigned)(o->calls < o->parallel ? o->calls : o->parallel),
         .stop = stopped,
         .progress = show_progress,
     };
     struct delivery_totals totals;
     if (!check_url(url))
-        return EXIT_USAGE;
+        return COMMAND_USAGE;
     enum err err = delivery_run(&delivery, &totals);
     return report(&delivery, &totals, err);
 }
 
-static int post_with_settings(const struct command *c)
+static int post_with_settings(const struct order *o)
 {
     struct buf errors = {0}, url = {0}, key = {0};
     struct config_source *source = config_source_open(&errors);
-    int status = EXIT_FAILURE;
+    int status = COMMAND_FAILED;
     bool good = source && find_key(source, &errors, &key);
-    if (good && !c->url)
+    if (good && !o->url)
         good = find_url(source, &errors, &url);
     if (good)
-        status = post_all(c, c->url ? c->url : url.data, key.data);
+        status = post_all(o, o->url ? o->url : url.data, key.data);
     else
         (void)fprintf(stderr, "trigger: %s", errors.data ? errors.data : "out of memory\n");
     config_source_free(source);
@@ -309,26 +211,101 @@ static int post_with_settings(const struct command *c)
     return status;
 }
 
-int trigger_main(int argc, char **argv)
+static int run(const struct command_line *line)
 {
-    struct command command;
-    if (!read_command(argc, argv, &command)) {
-        (void)fputs(usage, stderr);
-        return EXIT_USAGE;
-    }
-    if (command.help) {
-        (void)fputs(usage, stdout);
-        (void)fputs(help, stdout);
-        return EXIT_SUCCESS;
+    struct order order = {.calls = 1, .parallel = 4, .plan = {.seed = no_seed}};
+    if (!command_read(line, &order))
+        return COMMAND_USAGE;
+    if (!payload_event_from_name(order.event, &order.last))
+        return command_complain(line, "there is no event called `%s`", order.event);
+    if (!fill_in_defaults(&order)) {
+        (void)fputs("trigger: the system gives no random numbers\n", stderr);
+        return COMMAND_FAILED;
     }
     stopped = interrupt_watch();
-    if (command.print)
-        return print_all(&command);
+    if (order.print)
+        return print_all(&order);
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         (void)fputs("trigger: libcurl cannot be used here\n", stderr);
-        return EXIT_FAILURE;
+        return COMMAND_FAILED;
     }
-    int status = post_with_settings(&command);
+    int status = post_with_settings(&order);
     curl_global_cleanup();
     return status;
 }
+
+static const struct command_option options[] = {
+    {.name = "agent",
+     .label = "A",
+     .about = "all calls are this agent's (default: a few sample agents)",
+     .kind = COMMAND_TEXT,
+     .offset = offsetof(struct order, plan.agent_id),
+     .lo = 1,
+     .hi = MAX_AGENT},
+    {.name = "calls",
+     .label = "N",
+     .about = "how many calls (default: 1)",
+     .kind = COMMAND_NUMBER,
+     .offset = offsetof(struct order, calls),
+     .lo = 1,
+     .hi = MAX_CALLS},
+    {.name = "days",
+     .label = "D",
+     .about = "spread the calls over the last D days, as an office's days go (default: the newest\n"
+              "is now, each further one 11 minutes earlier)",
+     .kind = COMMAND_NUMBER,
+     .offset = offsetof(struct order, plan.days),
+     .lo = 1,
+     .hi = MAX_DAYS},
+    {.name = "seed",
+     .label = "S",
+     .about = "the same calls, byte for byte, for the same S (default: others each time)",
+     .kind = COMMAND_NUMBER,
+     .offset = offsetof(struct order, plan.seed),
+     .hi = UINT64_MAX - 1},
+    {.name = "url",
+     .label = "U",
+     .about = "where to post (default: http://127.0.0.1:PORT/api/webhooks/retell)",
+     .kind = COMMAND_TEXT,
+     .offset = offsetof(struct order, url),
+     .hi = MAX_URL},
+    {.name = "parallel",
+     .label = "P",
+     .about = "calls under way at a time, 1 to 64 (default: 4)",
+     .kind = COMMAND_NUMBER,
+     .offset = offsetof(struct order, parallel),
+     .lo = 1,
+     .hi = DELIVERY_MAX_PARALLEL},
+    {.name = "print",
+     .about = "print the webhooks, one a line, and post nothing",
+     .kind = COMMAND_FLAG,
+     .offset = offsetof(struct order, print)},
+    {.name = "dry-run",
+     .about = "another name of --print",
+     .kind = COMMAND_FLAG,
+     .offset = offsetof(struct order, print)},
+};
+
+const struct command trigger_command = {
+    .name = "trigger",
+    .summary = "make sample calls and post their signed webhooks",
+    .about = "Makes realistic calls and posts their signed webhooks, as Retell would: the way to\n"
+             "try an installation without a phone.\n"
+             "\n"
+             "EVENT is the last that is sent of each call; those before it are sent too:\n"
+             "  call_started, call_ended, call_analyzed,\n"
+             "  transcript_updated (what has been heard so far, three times),\n"
+             "  transfer_started, transfer_bridged, transfer_cancelled, transfer_ended",
+    .operand = "EVENT",
+    .operand_offset = offsetof(struct order, event),
+    .options = options,
+    .option_count = sizeof options / sizeof options[0],
+    .settings = "RETELL_WEBHOOK_KEYS  the first of them signs; else RETELL_API_KEY does\n"
+                "PORT                 where the server listens, unless --url says where to post",
+    .examples =
+        "frontdesk trigger call_analyzed --calls 50\n"
+        "frontdesk trigger call_ended --agent agent_1 --url https://host/api/webhooks/retell\n"
+        "frontdesk trigger call_analyzed --calls 5 --seed 1 --print",
+    .done = "every event was accepted",
+    .run = run,
+};

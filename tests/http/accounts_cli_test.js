@@ -1,8 +1,11 @@
 // `frontdesk user` and `frontdesk key`: what an operator does at a terminal.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { BIN, call, eventually, frontdesk, post, scratch, startAll, within } from './harness.js';
+import { BIN, call, eventually, frontdesk, post, scratch, startAll, startServer, within } from './harness.js';
 import { ended, endedCall } from './samples.js';
 
 const PASSWORD = 'correct horse battery';
@@ -115,4 +118,40 @@ test('a key is printed once, alone on stdout; it is listed without itself, and r
   await good(['key', 'revoke', id]);
   await bad(1, ['key', 'revoke', id], '', /no such key/);
   await eventually('it stops working', async () => (await agents()).status === 401, 30_000);
+});
+
+test('what is done at the command line is in the audit log: who, what, to whom, how it went, and no secret', async () => {
+  const lines = (text) => text.split('\n').filter((line) => line.includes('"msg":"audit"')).map((line) => JSON.parse(line));
+  const logs = scratch();
+  const own = await startServer(cluster, { LOG_DIR: logs });
+  const combined = () => fs.readFileSync(path.join(logs, 'combined.log'), 'utf8');
+  const audited = async (args, input, outcome = {}) => {
+    const result = await frontdesk(args, { ...env, LOG_DIR: logs }, { input });
+    const [line, ...more] = lines(result.stderr);
+    assert.deepEqual(more, []);
+    assert.deepEqual({ ...lines(combined()).at(-1), time: line.time }, line, 'it is among the server\'s lines, too');
+    assert.deepEqual({ ...line, time: 0 }, { time: 0, level: 'info', msg: 'audit', by: `command line: ${os.userInfo().username}`, outcome: 'ok', ...outcome, action: outcome.action ?? args.slice(0, 2).join('.'), target: line.target });
+    return { ...result, line };
+  };
+  const { stdout, line } = await audited(['user', 'add', 'audited@example.com'], PASSWORD);
+  assert.equal(line.target, stdout.trim());
+  for (const verb of ['disable', 'approve']) assert.equal((await audited(['user', verb, 'audited@example.com'])).line.target, stdout.trim());
+  await audited(['user', 'password', 'audited@example.com'], 'quite another one');
+  assert.equal((await audited(['user', 'add', 'audited@example.com'], PASSWORD, { outcome: 'taken' })).line.target, null);
+  assert.equal((await audited(['user', 'disable', 'nobody@example.com'], '', { outcome: 'missing' })).line.target, null);
+  const created = await audited(['key', 'create', 'audited']);
+  assert.equal(created.line.target, created.stdout.slice(0, 11));
+  const [id] = (await good(['key', 'list'])).split('\n').find((row) => row.includes(created.line.target)).split(' ');
+  assert.equal((await audited(['key', 'revoke', id])).line.target, id);
+  await audited(['key', 'revoke', id], '', { outcome: 'missing' });
+  const all = combined();
+  for (const secret of [PASSWORD, 'quite another one', created.stdout.trim()]) assert.ok(!all.includes(secret));
+
+  // Where no server keeps a log, none is made; a refused command line changes nothing and says so to nobody else.
+  const elsewhere = scratch();
+  const result = await frontdesk(['user', 'approve', 'audited@example.com'], { ...env, LOG_DIR: path.join(elsewhere, 'logs'), LOG_FORMAT: 'text' });
+  assert.match(result.stderr, /^\S+Z info {2}audit action="user\.approve" by="command line: \S+" target="\S+" outcome="ok"\n$/);
+  assert.deepEqual(fs.readdirSync(elsewhere), []);
+  await bad(2, ['user', 'approve'], '', /^(?!.*audit)/s);
+  await own.stop();
 });
