@@ -60,7 +60,8 @@ struct rollup_place {
 /*
  * Finds the call that comes after `skip` others in the range, in order of started_at: it comes after
  * place->skip others in the range of `place`, which is part of the one asked for and as short as the
- * rollups know: an hour of a busy agent. False when the range has no more than `skip` calls.
+ * rollups know: an hour of a busy agent, or all of what was asked for where rows contradict each
+ * other. False when the range has no more than `skip` calls.
  */
 extern bool rollup_seek(Datum agent_id, int64 from, int64 to, bool descending, int64 skip,
                         struct rollup_place *place);

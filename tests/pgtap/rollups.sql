@@ -2,7 +2,7 @@
 -- not. Concurrent sessions are tests/stress/rollups'.
 BEGIN;
 \ir lib/setup.psql
-SELECT plan(91);
+SELECT plan(93);
 
 SELECT tap.forget_everything();
 
@@ -144,6 +144,12 @@ SELECT fold_rollups() > 0 AS folded \gset
 SELECT pg_temp.right('a month that is busy');
 SELECT is((SELECT array_agg(grain::text || split || n ORDER BY grain DESC, bucket) FROM call_rollup WHERE agent_id = 'busy' AND grain <> 'h'), ARRAY['mtrue240', 'dtrue240'], 'is split, and its busy day too');
 SELECT is((SELECT array_agg(n ORDER BY bucket) FROM call_rollup WHERE agent_id = 'busy' AND grain = 'h'), ARRAY[38, 40, 40, 40, 40, 40, 2]::bigint[], 'into hours');
+-- Rows that contradict each other: a place is not known, and a page far in is found without.
+UPDATE call_rollup SET n = n - 5 WHERE agent_id = 'busy' AND grain = 'h' AND n > 5;
+SELECT is((SELECT p::text FROM agent_place('busy', false, 230, 1709078400000, 1709164800000) AS p), '(1709078400000,1709164800000,230)', 'a day whose hours have fewer calls than it has names no hour');
+SELECT is((SELECT array_agg(call_id) FROM call_history('busy', 'date', 'asc', 5, 232)),
+    (SELECT array_agg(call_id) FROM (SELECT call_id FROM calls WHERE agent_id = 'busy' ORDER BY started_at, call_id LIMIT 5 OFFSET 232) AS c), 'and a page in it is right');
+UPDATE call_rollup SET n = n + 5 WHERE agent_id = 'busy' AND grain = 'h' AND n > 5;
 SELECT count(pg_temp.add('busy', 'z' || n, 1440 + n * 300)) = 10 AS added FROM generate_series(1, 10) AS n \gset
 DELETE FROM calls WHERE agent_id = 'busy' AND call_id LIKE 'y%';
 SELECT fold_rollups() > 0 AS folded \gset
