@@ -44,6 +44,9 @@ SOURCES    := $(sort $(wildcard server/*.c server/*/*.c)) pg_extension/src/json_
 PURE       := $(patsubst %,pg_extension/src/%.c,bucket cursor histogram stats_acc stats_codec \
               stats_words)
 MIGRATIONS := $(sort $(wildcard sql/migrations/*.sql))
+# The version of the extension that is being worked on, and those that are released and frozen.
+EXTENSION_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" pg_extension/frontdesk.control)
+RELEASES   := $(patsubst sql/releases/%,%,$(sort $(wildcard sql/releases/*)))
 # Those whose threads are watched by ThreadSanitizer too.
 RACE_TESTS := test_body_clock test_limiter test_log test_writer
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
@@ -78,9 +81,19 @@ $B/openapi.c: server/api/embed server/api/openapi.json
 	@mkdir -p $(@D)
 	server/api/embed server/api/openapi.json > $@
 
-$B/migrations.c: sql/embed $(MIGRATIONS) sql/migrations
+$B/migrations.c: sql/embed $(MIGRATIONS) sql/migrations pg_extension/frontdesk.control
 	@mkdir -p $(@D)
-	sql/embed $(MIGRATIONS) > $@
+	sql/embed $(EXTENSION_VERSION) $(MIGRATIONS) > $@
+
+# The server with a released version's schema and no later one: what tests begin an upgrade with.
+$B/releases/%/migrations.c: sql/embed sql/releases/% $(MIGRATIONS)
+	@mkdir -p $(@D)
+	sql/embed $* $$(sed -n 's|.* \(sql/migrations/.*\)|\1|p' sql/releases/$*) > $@
+
+.SECONDARY: $(RELEASES:%=$B/releases/%/migrations.c)
+$B/releases/%/frontdesk: $B/releases/%/migrations.c $(OBJECTS)
+	$(CC) $(LANGUAGE) $(CFLAGS) $(WARNINGS) $(HARDENED) $(LINK_HARDENED) $(LDFLAGS) -o $@ \
+	    $(filter-out $B/obj/migrations.o,$^) $(LIBS)
 
 extension: PGXS_MAKE = $(MAKE) --no-print-directory -C pg_extension PG_CONFIG=$(PG_CONFIG)
 extension:
@@ -150,7 +163,8 @@ test-stress: server install-extension
 	@tests/stress/run
 
 # Each wait in them has a deadline of its own; this one is for what nobody thought of.
-test-http: server install-extension tests/http/node_modules/.package-lock.json
+test-http: server install-extension $(RELEASES:%=$B/releases/%/frontdesk) \
+           tests/http/node_modules/.package-lock.json
 	@cd tests/http && timeout --foreground --kill-after=10 40m node --test --test-concurrency=1
 
 ##  make test-faults  what takes minutes: long outages, large accounts, hundreds of kills
@@ -266,10 +280,12 @@ lint: packages-test $B/migrations.c $B/openapi.c
 # A process a file; what it says on stderr is how many warnings of other people's headers it left out.
 TIDY = xargs -P $(shell nproc) -I FILE clang-tidy --quiet --warnings-as-errors='*' FILE -- 2> /dev/null
 
-# The layer check must fail when it should.
+# Each check must fail when it should.
 test-lint:
 	@tests/lint/layers .
 	@tests/lint/layers_test
+	@tests/lint/releases .
+	@tests/lint/releases_test
 
 ##  make clean      remove what was built; data and .env stay
 clean:

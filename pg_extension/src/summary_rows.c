@@ -1,7 +1,7 @@
 /*
- * Summaries as rows, for analysts: agent_summary(), agent_summary_series(), agents_overview(). The
- * same numbers as in the API's json, under names of their own, each with the statistics themselves
- * at its end, for sums of more.
+ * Summaries as rows, for analysts: agent_summary(), agent_summary_series(), agents_overview(), and of
+ * all agents together summary() and summary_series(). The same numbers as in the API's json, under
+ * names of their own, each with the statistics themselves at its end, for sums of more.
  */
 #include "postgres.h"
 
@@ -24,6 +24,8 @@
 PG_FUNCTION_INFO_V1(frontdesk_agent_summary);
 PG_FUNCTION_INFO_V1(frontdesk_agent_summary_series);
 PG_FUNCTION_INFO_V1(frontdesk_agents_overview);
+PG_FUNCTION_INFO_V1(frontdesk_summary);
+PG_FUNCTION_INFO_V1(frontdesk_summary_series);
 
 /* Columns are written in the order that the functions declare them. */
 enum { COLUMNS_MAX = 32 };
@@ -162,9 +164,44 @@ Datum frontdesk_agent_summary(PG_FUNCTION_ARGS)
     return (Datum)0;
 }
 
-Datum frontdesk_agents_overview(PG_FUNCTION_ARGS)
+static struct summary_agent *all_agents(size_t *count)
 {
     const NullableDatum any = {0, true};
+    return summary_agents(any, any, count);
+}
+
+Datum frontdesk_summary(PG_FUNCTION_ARGS)
+{
+    struct summary_range range = summary_range_of_times(fcinfo, 0);
+    MemoryContext outer, one;
+    struct summary_agent *agents;
+    struct summary all;
+    struct row row = {.count = 0};
+    size_t count;
+
+    InitMaterializedSRF(fcinfo, 0);
+    connect_spi();
+    outer = CurrentMemoryContext;
+    one = AllocSetContextCreate(outer, "frontdesk summary", ALLOCSET_DEFAULT_SIZES);
+    agents = all_agents(&count);
+    summary_init(&all);
+    for (size_t i = 0; i < count; i++) {
+        struct summary summary;
+        CHECK_FOR_INTERRUPTS();
+        MemoryContextSwitchTo(one);
+        summary_of_agent(&summary, agents[i].agent_id, range);
+        MemoryContextSwitchTo(outer);
+        summary_add(&all, &summary);
+        MemoryContextReset(one);
+    }
+    put_summary(&row, &all);
+    return_row(fcinfo, &row);
+    SPI_finish();
+    return (Datum)0;
+}
+
+Datum frontdesk_agents_overview(PG_FUNCTION_ARGS)
+{
     struct summary_range range = summary_range_of_times(fcinfo, 0);
     MemoryContext outer, one;
     struct summary_agent *agents;
@@ -175,7 +212,7 @@ Datum frontdesk_agents_overview(PG_FUNCTION_ARGS)
     connect_spi();
     outer = CurrentMemoryContext;
     one = AllocSetContextCreate(outer, "frontdesk summary", ALLOCSET_DEFAULT_SIZES);
-    agents = summary_agents(any, any, &count);
+    agents = all_agents(&count);
     for (size_t i = 0; i < count; i++) {
         struct summary summary;
         CHECK_FOR_INTERRUPTS();
@@ -228,6 +265,22 @@ Datum frontdesk_agent_summary_series(PG_FUNCTION_ARGS)
     struct summary_agent agent = {.agent_id = PG_GETARG_DATUM(0)};
     connect_spi();
     summary_series(&agent, 1, range, &calendar, return_bucket, fcinfo);
+    SPI_finish();
+    return (Datum)0;
+}
+
+Datum frontdesk_summary_series(PG_FUNCTION_ARGS)
+{
+    struct summary_range range = summary_range_of_times(fcinfo, 0);
+    struct calendar calendar =
+        calendar_of(text_argument(fcinfo, 2, "day"), text_argument(fcinfo, 3, "UTC"));
+    struct summary_agent *agents;
+    size_t count;
+
+    InitMaterializedSRF(fcinfo, 0);
+    connect_spi();
+    agents = all_agents(&count);
+    summary_series(agents, count, range, &calendar, return_bucket, fcinfo);
     SPI_finish();
     return (Datum)0;
 }

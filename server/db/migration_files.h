@@ -10,6 +10,9 @@ struct migration_file {
     const char *sql;  /* its text */
 };
 
+/* The version of the extension that they come with: they, and the server, need it or a later one. */
+extern const char migration_extension[];
+
 /* Ascending by version. */
 extern const struct migration_file migration_files[];
 extern const size_t migration_file_count;

@@ -2,7 +2,7 @@
 BEGIN;
 \ir lib/setup.psql
 \ir lib/oracle.psql
-SELECT plan(51);
+SELECT plan(56);
 
 INSERT INTO agents (agent_id, agent_name) SELECT 'a' || n, 'Agent ' || n FROM generate_series(1, 4) AS n;
 
@@ -135,6 +135,16 @@ SELECT is((SELECT count(*) FROM agent_summary_series('a1', '2026-03-01', '2026-0
 SELECT is_empty($$SELECT * FROM agent_summary_series('a4')$$, 'nor has an agent without calls');
 SELECT is_empty($$SELECT * FROM agent_summary_series(NULL, '2026-03-01', '2026-03-03')$$, 'nor none');
 SELECT is((SELECT count(*) FROM agent_summary_series('a4', '2026-03-01', '2026-03-03')), 2::bigint, 'but a range with bounds has');
+SELECT is((SELECT jsonb_build_object('total', s.total, 'rate', s.success_rate, 'voicemail', s.in_voicemail, 'reasons', s.by_reason, 'p50', s.duration_p50, 'max', s.duration_max,
+                                     'cost', s.cost_sum, 'avg', s.cost_avg, 'least', s.cost_min, 'first', ms(s.first_call_at), 'last', ms(s.last_call_at)) FROM summary() AS s),
+    $${"total": 5, "rate": 0.5000, "voicemail": 1, "reasons": {"user_hangup": 3, "dial_failed": 1}, "p50": 497, "max": 61500, "cost": 28.0036, "avg": 7.0009, "least": 0,
+       "first": 1772359200000, "last": 1772582400000}$$::jsonb, 'summary() is of all agents'' calls together');
+SELECT is((SELECT array_agg((s.total, s.duration_sum)::text) FROM (VALUES ('2026-03-02'::timestamptz, '2026-03-03'::timestamptz), ('2027-01-01', NULL)) AS v(f, t), summary(f, t) AS s),
+    '{"(2,61999)","(0,0)"}', 'in a range, and one row where there is nothing');
+SELECT ok((SELECT s.stats = (SELECT call_stats_agg(o.stats) FROM agents_overview() AS o) FROM summary() AS s), 'its stats are those of the overview added up');
+SELECT is((SELECT array_agg((bucket, total, duration_sum, duration_p95, cost_sum)::text) FROM summary_series(NULL, NULL, 'week', 'UTC')),
+    '{"(\"2026-02-23 00:00:00+00\",2,1600,1495,10.0001)","(\"2026-03-02 00:00:00+00\",3,61999,61695,18.0035)"}', 'summary_series() is of all agents'' calls together');
+SELECT is((SELECT array_agg(total ORDER BY bucket) FROM summary_series('2026-03-01', '2026-03-06')), '{2,2,0,1,0}', 'with the days on which nobody called');
 
 -- ---- who sees what ----
 
