@@ -1,4 +1,4 @@
-/* All that handlers need, built once by serve and passed down; nothing in here changes later. */
+/* All that handlers need, built once by serve and passed down; nothing else in here changes later. */
 #ifndef FRONTDESK_API_APP_H
 #define FRONTDESK_API_APP_H
 
@@ -13,6 +13,7 @@
 #include "ingest/poller.h"
 #include "ingest/writer.h"
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 struct app {
@@ -27,8 +28,9 @@ struct app {
     struct guard guard;
     struct passwords *passwords;
     struct cors cors;
-    struct limiter *limiter; /* NULL: nobody is limited */
-    int64_t started_ms;      /* clock_mono_ms() */
+    struct limiter *limiter;   /* NULL: nobody is limited */
+    int64_t started_ms;        /* clock_mono_ms() */
+    atomic_bool schema_fitted; /* once, the database's schema was this program's */
 };
 
 #endif

@@ -131,19 +131,19 @@ static void check_extension(struct check *c)
         say(c, SKIP, "not looked at: the database does not answer");
         return;
     }
+    struct buf reasons = {0};
     const char *installed = db_value(c->facts, 0, INSTALLED);
     const char *available = db_value(c->facts, 0, AVAILABLE);
-    if (!available)
-        say(c, FAIL,
-            "PostgreSQL's machine does not have it: run `make install` there. A hosted database "
-            "that lets nobody add C extensions cannot hold Frontdesk");
-    else if (!installed)
-        say(c, FAIL, "not in this database: as a superuser, CREATE EXTENSION frontdesk");
-    else if (strcmp(installed, available) != 0)
-        say(c, FAIL, "%s here, %s is installed: as a superuser, ALTER EXTENSION frontdesk UPDATE",
+    if (migrate_judge_extension(installed, available, &reasons) != SCHEMA_FITS)
+        say_lines(c, FAIL, &reasons);
+    else if (available && strcmp(installed, available) != 0)
+        say(c, WARN,
+            "frontdesk %s, and the files of %s are there: as a superuser run `ALTER EXTENSION "
+            "frontdesk UPDATE`",
             installed, available);
     else
         say(c, OK, "frontdesk %s", installed);
+    buf_free(&reasons);
 }
 
 static void check_schema(struct check *c)
@@ -158,8 +158,8 @@ static void check_schema(struct check *c)
         say(c, FAIL, "%s", db_conn_error(c->conn));
     else if (state == SCHEMA_FITS)
         say(c, OK, "every migration is applied");
-    else if (state == SCHEMA_NO_EXTENSION)
-        say(c, SKIP, "not looked at: the extension is missing");
+    else if (state == SCHEMA_NO_EXTENSION || state == SCHEMA_OLD_EXTENSION)
+        say(c, SKIP, "not looked at: the extension comes first");
     else
         say_lines(c, FAIL, &reasons);
     buf_free(&reasons);

@@ -50,6 +50,7 @@ struct server {
     struct jobs *jobs;
     char made_up_secret[CRYPTO_SHA256_HEX_SIZE]; /* signs tokens where JWT_SECRET is not set */
     const char *made_up_secrets[1];
+    bool schema_fitted; /* at the start; not known when the database was away */
     struct app app;
     struct router main_router, admin_router;
     struct listener *main_listener, *admin_listener;
@@ -95,6 +96,7 @@ static bool schema_is_known(struct server *server, struct buf *errors)
                                 deadline, &conn, &message);
     if (!err)
         err = migrate_check(conn, deadline, &state, &reasons);
+    server->schema_fitted = !err && state == SCHEMA_FITS;
     if (err == ERR_INVALID) {
         buf_printf(errors,
                    "the database refuses DATABASE_URL: %s\n  if it is new, run `frontdesk "
@@ -244,7 +246,8 @@ static bool build_app(struct server *server, struct buf *errors)
                      .cors = cors_rule(config),
                      .guard = guard,
                      .passwords = server->passwords,
-                     .started_ms = clock_mono_ms()};
+                     .started_ms = clock_mono_ms(),
+                     .schema_fitted = server->schema_fitted};
     if (config->rate_limit_max)
         server->app.limiter = limiter_new(config->rate_limit_max, config->rate_limit_window_ms);
     if (!server->app.writer || !server->metrics ||

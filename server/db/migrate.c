@@ -92,18 +92,19 @@ static const struct migration_file *find_file(int version)
     return NULL;
 }
 
-/* Compares both lists. The state is SCHEMA_FITS, SCHEMA_BEHIND or SCHEMA_UNKNOWN. */
+/* Compares both lists: the state is not one of the extension's. */
 static enum err compare(const struct db_result *applied, enum schema_state *state,
                         struct buf *reasons)
 {
-    bool unknown = false;
+    bool changed = false;
+    bool newer = false;
     size_t pending = 0;
     for (size_t i = 0; i < applied_rows(applied); i++) {
         int version = applied_version(applied, i);
         const struct migration_file *file = find_file(version);
         char sum[CRYPTO_SHA256_HEX_SIZE];
         if (!file) {
-            unknown = true;
+            newer = true;
             buf_printf(reasons,
                        "the database has migration %d (%s), which this program does not know: it "
                        "was made by a newer Frontdesk; install that version\n",
@@ -114,7 +115,7 @@ static enum err compare(const struct db_result *applied, enum schema_state *stat
         if (err)
             return err;
         if (strcmp(sum, db_value(applied, i, APPLIED_CHECKSUM)) != 0) {
-            unknown = true;
+            changed = true;
             buf_printf(reasons,
                        "migration %d (%s) was changed after it was applied: its checksum differs; "
                        "install the Frontdesk that applied it, or restore the file and put the "
@@ -124,11 +125,16 @@ static enum err compare(const struct db_result *applied, enum schema_state *stat
     }
     for (size_t i = 0; i < migration_file_count; i++)
         pending += find_applied(applied, migration_files[i].version) < 0;
-    if (pending && !unknown)
+    if (pending && !changed && !newer)
         buf_printf(reasons,
                    "the database lacks %zu of this program's migrations: run `frontdesk migrate`\n",
                    pending);
-    *state = unknown ? SCHEMA_UNKNOWN : pending ? SCHEMA_BEHIND : SCHEMA_FITS;
+    if (changed || (newer && pending))
+        *state = SCHEMA_UNKNOWN;
+    else if (newer)
+        *state = SCHEMA_NEWER;
+    else
+        *state = pending ? SCHEMA_BEHIND : SCHEMA_FITS;
     return ERR_OK;
 }
 
@@ -138,25 +144,72 @@ static const char no_files[] =
     "extension of yours (Supabase's cloud, RDS and the like) cannot be used: run a PostgreSQL of "
     "your own, or Supabase self-hosted\n";
 
+/* Is the version `a` before `b`? Both are numbers with dots between them. */
+static bool is_before(const char *a, const char *b)
+{
+    while (*a || *b) {
+        char *after_a = NULL;
+        char *after_b = NULL;
+        long x = strtol(a, &after_a, 10);
+        long y = strtol(b, &after_b, 10);
+        if (x != y)
+            return x < y;
+        if (after_a == a && after_b == b)
+            return false; /* neither is a number */
+        a = after_a + (*after_a == '.');
+        b = after_b + (*after_b == '.');
+    }
+    return false;
+}
+
+enum schema_state migrate_judge_extension(const char *installed, const char *available,
+                                          struct buf *reasons)
+{
+    if (!available && !installed) {
+        buf_puts(reasons, no_files);
+        return SCHEMA_NO_EXTENSION;
+    }
+    if (!installed) {
+        buf_puts(reasons, "the extension frontdesk is not in this database: as its superuser run "
+                          "`CREATE EXTENSION frontdesk`\n");
+        return SCHEMA_NO_EXTENSION;
+    }
+    if (!is_before(installed, migration_extension))
+        return SCHEMA_FITS;
+    buf_printf(
+        reasons,
+        "the extension frontdesk is %s in this database, and this program needs %s: %sas its "
+        "superuser run `ALTER EXTENSION frontdesk UPDATE`\n",
+        installed, migration_extension,
+        available && !is_before(available, migration_extension)
+            ? ""
+            : "run `make install` of this version on its machine, then ");
+    return SCHEMA_OLD_EXTENSION;
+}
+
+static enum err check_extension(struct db_conn *conn, int64_t deadline, enum schema_state *state,
+                                struct buf *reasons)
+{
+    struct db_result *result = NULL;
+    enum err err = db_conn_exec(conn, STATEMENT_READINESS, NULL, deadline, &result);
+    if (!err)
+        *state = migrate_judge_extension(db_value(result, 0, 0), db_value(result, 0, 1), reasons);
+    db_result_free(result);
+    return err;
+}
+
 enum err migrate_check(struct db_conn *conn, int64_t deadline, enum schema_state *state,
                        struct buf *reasons)
 {
-    struct db_result *result = NULL;
     struct db_result *applied = NULL;
-    enum err err = db_conn_exec(conn, STATEMENT_READINESS, NULL, deadline, &result);
-    bool extension = !err && db_value(result, 0, 0) != NULL;
-    bool available = !err && strcmp(db_value(result, 0, 1), "t") == 0;
-    db_result_free(result);
+    enum schema_state extension = SCHEMA_NO_EXTENSION;
+    enum err err = check_extension(conn, deadline, &extension, reasons);
     if (!err)
         err = read_applied(conn, deadline, &applied);
     if (!err)
         err = compare(applied, state, reasons);
-    if (!err && !extension) {
-        *state = SCHEMA_NO_EXTENSION;
-        buf_puts(reasons, available ? "the extension frontdesk is not in this database: as its "
-                                      "superuser run `CREATE EXTENSION frontdesk`\n"
-                                    : no_files);
-    }
+    if (!err && extension != SCHEMA_FITS && *state != SCHEMA_UNKNOWN)
+        *state = extension;
     db_result_free(applied);
     return err;
 }
@@ -251,18 +304,32 @@ static enum err apply(struct db_conn *conn, const struct migration_file *file, s
     return err;
 }
 
+/* Migrations name the functions of the extension's version that they come with. */
+static enum err require_extension(struct db_conn *conn, struct buf *said)
+{
+    enum schema_state state = SCHEMA_NO_EXTENSION;
+    enum err err = check_extension(conn, from_now(STEP_MS), &state, said);
+    if (err)
+        buf_printf(said, "%s\n", db_conn_error(conn));
+    else if (state != SCHEMA_FITS)
+        err = ERR_INVALID;
+    return err;
+}
+
 /* Applies all that is missing, with the lock held. */
 static enum err apply_pending(struct db_conn *conn, struct buf *said)
 {
     struct db_result *applied = NULL;
     struct buf reasons = {0};
     enum schema_state state = SCHEMA_UNKNOWN;
-    enum err err = exec(conn, STATEMENT_MIGRATIONS_CREATE_TABLE, NULL, from_now(STEP_MS), said);
+    enum err err = require_extension(conn, said);
+    if (!err)
+        err = exec(conn, STATEMENT_MIGRATIONS_CREATE_TABLE, NULL, from_now(STEP_MS), said);
     if (!err)
         err = read_applied(conn, from_now(STEP_MS), &applied);
     if (!err)
         err = compare(applied, &state, &reasons);
-    if (!err && state == SCHEMA_UNKNOWN) {
+    if (!err && (state == SCHEMA_UNKNOWN || state == SCHEMA_NEWER)) {
         buf_puts(said, reasons.data ? reasons.data : "");
         err = ERR_INVALID;
     }
@@ -312,7 +379,7 @@ enum err migrate_status(const char *url, struct buf *said)
     }
     if (!err)
         err = compare(applied, &state, &reasons);
-    if (!err && state == SCHEMA_UNKNOWN)
+    if (!err && (state == SCHEMA_UNKNOWN || state == SCHEMA_NEWER))
         err = ERR_INVALID;
     if (state != SCHEMA_FITS && reasons.data)
         buf_puts(said, reasons.data);

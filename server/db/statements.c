@@ -223,7 +223,7 @@ static const struct statement_text texts[STATEMENT_COUNT] = {
     [STATEMENT_READINESS] = {"readiness",
                              "SELECT (SELECT extversion FROM pg_catalog.pg_extension"
                              " WHERE extname = 'frontdesk'),"
-                             " EXISTS (SELECT FROM pg_catalog.pg_available_extensions"
+                             " (SELECT default_version FROM pg_catalog.pg_available_extensions"
                              " WHERE name = 'frontdesk')",
                              0},
 
