@@ -1,20 +1,11 @@
 // P21: a backup restores, by the very commands of README.md.
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { promisify } from 'node:util';
 import { frontdesk, get, migrate, post, request, scratch, settings, startAll, startCluster, startServer } from './harness.js';
+import { asDocumented } from './readme.js';
 import { analyzed, ended, endedCall } from './samples.js';
-
-const readme = fs.readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
-
-/** Runs a command line of README.md with these variables; it must stand there as it is. */
-async function asDocumented(line, env, cwd) {
-  assert.ok(readme.includes(line), `README.md says: ${line}`);
-  await promisify(execFile)('bash', ['-c', line], { cwd, env: { PATH: process.env.PATH, LANG: 'C.UTF-8', ...env }, timeout: 120_000 });
-}
 
 const TARGETS = ['/api/dashboard/agents', '/api/dashboard/call-history?limit=100', '/api/dashboard/call-history?sortBy=cost&order=asc&limit=7&offset=3',
   '/api/dashboard/call-history/agent_sample_front_desk?sortBy=duration', '/api/dashboard/agent-summary/agent_sample_front_desk?bucket=day&tz=America/St_Johns',
@@ -49,7 +40,8 @@ test('P21: dump, lose everything, restore: same answers, login works, events go 
 
   const cluster = await startCluster();
   await migrate(cluster);
-  await asDocumented('pg_restore --clean --if-exists --single-transaction -d "$SUPERUSER_DATABASE_URL" frontdesk.dump', cluster.urls, dir);
+  await asDocumented(`psql "$SUPERUSER_DATABASE_URL" -c 'DROP SCHEMA frontdesk CASCADE'`, cluster.urls, dir);
+  await asDocumented('pg_restore --single-transaction -d "$SUPERUSER_DATABASE_URL" frontdesk.dump', cluster.urls, dir);
   await migrate(cluster);
   const server = await startServer(cluster);
   assert.deepEqual(await Promise.all(TARGETS.map(async (target) => (await get(server, target)).text)), before);

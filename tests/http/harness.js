@@ -185,8 +185,8 @@ export const settings = (cluster, more = {}) => ({
 });
 
 /** Runs the binary to its end: {code, stdout, stderr}. */
-export function frontdesk(args, env, { cwd = scratch(), input, deadlineMs = 60_000, onStart } = {}) {
-  const child = letGo(spawn(BIN, args, { cwd, env, stdio: ['pipe', 'pipe', 'pipe'] }));
+export function frontdesk(args, env, { cwd = scratch(), input, deadlineMs = 60_000, onStart, bin = BIN } = {}) {
+  const child = letGo(spawn(bin, args, { cwd, env, stdio: ['pipe', 'pipe', 'pipe'] }));
   const kill = () => child.kill('SIGKILL');
   leftovers.add(kill);
   const out = { stdout: '', stderr: '' };
@@ -204,16 +204,16 @@ export function frontdesk(args, env, { cwd = scratch(), input, deadlineMs = 60_0
   return within(deadlineMs, `frontdesk ${args.join(' ')}`, done).finally(kill);
 }
 
-export async function migrate(cluster) {
-  const result = await frontdesk(['migrate'], settings(cluster));
+export async function migrate(cluster, bin = BIN) {
+  const result = await frontdesk(['migrate'], settings(cluster), { bin });
   if (result.code !== 0) throw new Error(`migrate failed: ${result.stdout}${result.stderr}`);
 }
 
 class Server {
-  constructor(env) {
+  constructor(env, bin) {
     this.output = '';
     this.cwd = scratch();
-    this.child = letGo(spawn(BIN, ['serve'], { cwd: this.cwd, env, stdio: ['ignore', 'pipe', 'pipe'] }));
+    this.child = letGo(spawn(bin, ['serve'], { cwd: this.cwd, env, stdio: ['ignore', 'pipe', 'pipe'] }));
     for (const stream of [this.child.stdout, this.child.stderr])
       stream.setEncoding('utf8').on('data', (text) => (this.output += text));
     this.end = () => this.child.kill('SIGKILL');
@@ -262,7 +262,7 @@ class Server {
 }
 
 /** A server that listens. Its database need not be up. */
-export const startServer = (cluster, more) => new Server(settings(cluster, more)).listening();
+export const startServer = (cluster, more, bin = BIN) => new Server(settings(cluster, more), bin).listening();
 
 /** Cluster, migrations and server in one: what most tests want. */
 export async function startAll(more) {
