@@ -115,27 +115,14 @@ export async function killAtSyscall(server, nth) {
   return tracer;
 }
 
-/** A cluster on a disk of its own, of so many MB: {cluster, fill(), free(), unmount()}. Needs root. */
+/** A disk of so many MB: {dir, fill(), free(), unmount()}. Needs root. */
 export async function smallDisk(megabytes) {
   const dir = scratch();
   await run('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m,mode=1777`, 'tmpfs', dir]);
-  const before = process.env.TMPDIR;
-  process.env.TMPDIR = dir;
-  let cluster;
-  const unmount = () => run('umount', ['-l', dir]).catch(() => {});
-  try {
-    cluster = await startCluster();
-  } catch (error) {
-    await unmount();
-    throw error;
-  } finally {
-    if (before === undefined) delete process.env.TMPDIR;
-    else process.env.TMPDIR = before;
-  }
   const filler = path.join(dir, 'filler');
   return {
-    cluster,
-    unmount,
+    dir,
+    unmount: () => run('umount', ['-l', dir]).catch(() => {}),
     /** Takes what is left. */
     fill() {
       const fd = fs.openSync(filler, 'w');
@@ -150,6 +137,22 @@ export async function smallDisk(megabytes) {
     },
     free: () => fs.rmSync(filler, { force: true }),
   };
+}
+
+/** The same with a cluster on it. */
+export async function smallCluster(megabytes) {
+  const disk = await smallDisk(megabytes);
+  const before = process.env.TMPDIR;
+  process.env.TMPDIR = disk.dir;
+  try {
+    return { ...disk, cluster: await startCluster() };
+  } catch (error) {
+    await disk.unmount();
+    throw error;
+  } finally {
+    if (before === undefined) delete process.env.TMPDIR;
+    else process.env.TMPDIR = before;
+  }
 }
 
 /**

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { call, eventually, get, migrate, post, request, startCluster, startServer } from './harness.js';
-import { Proxy, killOnce, smallDisk } from './faults.js';
+import { Proxy, killOnce, smallCluster } from './faults.js';
 import { ended, endedCall } from './samples.js';
 
 const TWO_SECONDS = 2500; // and what a busy machine may add
@@ -105,7 +105,7 @@ test('P6: no connection is left for the server: 503 with Retry-After within 2 s,
 });
 
 test('P6: a disk that is full: 503 and nothing acknowledged that is not stored; room is enough to recover', async () => {
-  const disk = await smallDisk(160);
+  const disk = await smallCluster(160);
   let other;
   try {
     await migrate(disk.cluster);

@@ -1,9 +1,13 @@
 // The log as an operator meets it: files, rotation, last words, and what happens when nobody can write.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { SERVICE_KEY, RETELL_KEY, eventually, frontdesk, get, post, scratch, settings, startAll, startServer, within } from './harness.js';
+import zlib from 'node:zlib';
+import { BIN, SERVICE_KEY, RETELL_KEY, eventually, frontdesk, get, post, scratch, settings, startAll, startServer, within } from './harness.js';
+import { smallDisk } from './faults.js';
 import { analyzed, endedCall } from './samples.js';
 
 const NAMES = ['combined.log', 'error.log', 'exceptions.log', 'rejections.log'];
@@ -51,14 +55,75 @@ test('SIGHUP opens the files anew after they were moved aside, and no line is lo
   assert.ok(!read('combined.log').includes(before.headers['x-request-id']));
 });
 
-test('P1: a full disk under LOG_DIR costs lines, never a webhook, and is confessed', async () => {
-  const full = path.join(scratch(), 'full');
-  fs.mkdirSync(full);
-  for (const name of NAMES) fs.symlinkSync('/dev/full', path.join(full, name)); // every write: ENOSPC
-  const other = await startServer(cluster, { LOG_DIR: full });
-  for (let i = 0; i < 20; i++) assert.equal((await post(other, analyzed(endedCall()))).status, 204);
-  await eventually('the loss is told', () => other.log().some((l) => l.level === 'error' && /dropped/.test(l.msg) && l.times > 0));
-  assert.equal((await other.stop()).code, 0);
+test('logrotate, with the file that docker/ has for it, loses no line and puts none into the wrong file', async () => {
+  const where = path.join(scratch(), 'logs');
+  const other = await startServer(cluster, { LOG_DIR: where });
+  const conf = path.join(scratch(), 'logrotate.conf');
+  const { username } = os.userInfo();
+  // Another folder, this user, and no systemd: everything else as an operator has it.
+  const text = fs.readFileSync(new URL('../../docker/logrotate.conf', import.meta.url), 'utf8');
+  const adapted = text.replace('/var/log/frontdesk', where).replace('frontdesk frontdesk', `${username} ${username}`).replace('systemctl kill --signal=HUP frontdesk.service', `kill -HUP ${other.pid}`);
+  assert.equal(adapted.split('\n').filter((line, i) => line !== text.split('\n')[i]).length, 3);
+  fs.writeFileSync(conf, adapted, { mode: 0o644 });
+  const files = () => fs.readdirSync(where).filter((name) => name.startsWith('combined.log')).sort((a, b) => b.localeCompare(a, 'en', { numeric: true }));
+  const contents = (name) => (name.endsWith('.gz') ? zlib.gunzipSync(fs.readFileSync(path.join(where, name))).toString() : read(name, where));
+
+  const asked = [];
+  let stopped = false;
+  const client = async () => {
+    while (!stopped) asked.push((await get(other, '/api/dashboard/agents')).headers['x-request-id']);
+  };
+  const clients = Promise.all(Array.from({ length: 4 }, client));
+  const inodes = new Set();
+  for (let turn = 1; turn <= 3; turn++) {
+    const count = asked.length;
+    await eventually('requests come in', () => asked.length > count + 200);
+    const { ino } = fs.statSync(path.join(where, 'combined.log'));
+    inodes.add(ino);
+    execFileSync('/usr/sbin/logrotate', ['--force', '--state', path.join(path.dirname(conf), 'state'), conf]);
+    await eventually('the server writes to the new file', () => fs.statSync(path.join(where, 'combined.log')).size > 0);
+    // Nothing goes to the old one any more: compressing it on the next turn is safe.
+    const old = fs.readFileSync(path.join(where, 'combined.log.1'));
+    const more = asked.length;
+    await eventually('more come in', () => asked.length > more + 50);
+    assert.deepEqual(fs.readFileSync(path.join(where, 'combined.log.1')), old);
+  }
+  stopped = true;
+  await clients;
+  await other.stop();
+  assert.equal(inodes.size, 3);
+  assert.deepEqual(files(), ['combined.log.3.gz', 'combined.log.2.gz', 'combined.log.1', 'combined.log']);
+  for (const name of NAMES) assert.equal(fs.statSync(path.join(where, name)).mode & 0o777, 0o640);
+  const ids = files().map((name) => contents(name).split('\n').filter(Boolean).map((line) => JSON.parse(line)).filter((l) => l.msg === 'request').map((l) => l.id));
+  assert.ok(ids.every((list) => list.length > 50), `${ids.map((list) => list.length)}`);
+  assert.deepEqual(ids.flat().sort(), [...asked].sort(), 'each line once');
+  const order = files().flatMap((name) => contents(name).split('\n').filter(Boolean).map((line) => JSON.parse(line).time));
+  assert.equal(order.filter((time, i) => i && Date.parse(time) < Date.parse(order[i - 1]) - 1000).length, 0, 'in the order of time, across the files');
+  for (const name of ['error.log', 'rejections.log', 'exceptions.log']) assert.equal(read(name, where), '', name);
+});
+
+test('P1: a full disk under LOG_DIR costs lines, never a webhook; it is confessed, and with room lines come again', async () => {
+  const disk = await smallDisk(1);
+  const other = await startServer(cluster, { LOG_DIR: path.join(disk.dir, 'logs') });
+  const deliver = async (times) => {
+    for (let i = 0; i < times; i++) assert.equal((await post(other, analyzed(endedCall()))).status, 204);
+  };
+  const logged = () => fs.readFileSync(path.join(disk.dir, 'logs/combined.log'), 'utf8');
+  try {
+    await deliver(5);
+    disk.fill();
+    const before = logged().length;
+    await deliver(60);
+    await eventually('the loss is told on standard output', () => other.log().some((l) => l.level === 'error' && /dropped/.test(l.msg) && l.times > 0));
+    assert.equal((await get(other, '/readyz')).status, 200);
+    assert.ok(logged().length < before + 4096, 'there was no room but what the last page had left');
+    disk.free();
+    const { headers } = await get(other, '/api/dashboard/agents');
+    await eventually('lines come again', () => logged().includes(headers['x-request-id']));
+    assert.equal((await other.stop()).code, 0);
+  } finally {
+    await disk.unmount();
+  }
 });
 
 test('nobody reading standard output blocks no request and no shutdown', async () => {
@@ -86,6 +151,13 @@ test('a fatal signal leaves its number and a backtrace in exceptions.log, and st
   assert.equal(said.pid, other.pid);
   assert.ok(Math.abs(said.time_s - Date.now() / 1000) < 60);
   assert.ok(frames.length > 2 && frames.every((frame) => /\[0x[0-9a-f]+\]$/.test(frame)), frames.join('\n'));
+
+  // The command of the runbook makes names and lines of them, whoever's functions they are.
+  const runbook = fs.readFileSync(new URL('../../docker/RUNBOOK.md', import.meta.url), 'utf8');
+  const [, command] = /^ {4}(sed .*exceptions\.log .*addr2line.*)$/m.exec(runbook);
+  const named = execFileSync('bash', ['-c', command.replace('/usr/local/bin/frontdesk', BIN)], { cwd: where, encoding: 'utf8' }).trim().split('\n');
+  assert.ok(named.length >= 4 && named.every((line) => /^\w+ at /.test(line)), named.join('\n'));
+  for (const name of [/^handle at .*server\/base\/crash\.c:\d+/m, /^serve_run at .*server\/api\/serve\.c:\d+/m, /^command_main at .*server\/base\/command\.c:\d+/m]) assert.match(named.join('\n'), name);
 });
 
 test('LOG_FORMAT=text is for people; LOG_DIR=- makes no files', async () => {
