@@ -21,7 +21,7 @@
 enum {
     CONNECT_MS = 3000,
     MAIN_THREADS = 640, /* 512 clients that hold theirs leave 128 for the others */
-    ADMIN_THREADS = 4,
+    ADMIN_THREADS = 16, /* for probes and scrapes, each over in a moment */
     INGEST_CONNECTIONS = WRITER_LEADERS + 1,
     JOBS_CONNECTIONS = 2,
     MAX_WAITING = 1024,
@@ -268,21 +268,34 @@ static bool build_app(struct server *server, struct buf *errors)
     return start_poller(server, errors);
 }
 
-static bool listen_on(struct server *server, const char *host, int64_t port, unsigned threads,
-                      const struct router *router, struct metrics *metrics, struct buf *errors,
-                      struct listener **listener)
+/* What both ports have in common. */
+static struct listener_options common_options(const struct server *server)
 {
-    const struct listener_options options = {
-        .host = host,
-        .port = port,
-        .threads = threads,
-        .production = server->config.node_env == ENV_PRODUCTION,
-        .trusted_proxies = server->config.trusted_proxies.items,
-        .trusted_proxy_count = server->config.trusted_proxies.count,
-        .router = router,
-        .log = server->log,
-        .metrics = metrics};
-    return listener_start(&options, errors, listener) == ERR_OK;
+    const struct config *config = &server->config;
+    return (struct listener_options){.production = config->node_env == ENV_PRODUCTION,
+                                     .trusted_proxies = config->trusted_proxies.items,
+                                     .trusted_proxy_count = config->trusted_proxies.count,
+                                     .log = server->log};
+}
+
+/* Both are tried, so that both ports that are taken are reported at once. */
+static bool listen_on_ports(struct server *server, struct buf *errors)
+{
+    const struct config *config = &server->config;
+    struct listener_options main_port = common_options(server);
+    struct listener_options admin_port = common_options(server);
+    main_port.host = config->host;
+    main_port.port = config->port;
+    main_port.threads = MAIN_THREADS;
+    main_port.router = &server->main_router;
+    main_port.metrics = server->metrics;
+    admin_port.host = config->admin_host;
+    admin_port.port = config->admin_port;
+    admin_port.threads = ADMIN_THREADS;
+    admin_port.one_request = true;
+    admin_port.router = &server->admin_router;
+    enum err err = listener_start(&main_port, errors, &server->main_listener);
+    return listener_start(&admin_port, errors, &server->admin_listener) == ERR_OK && !err;
 }
 
 static bool start(struct server *server, struct buf *errors)
@@ -296,15 +309,9 @@ static bool start(struct server *server, struct buf *errors)
     if (log_new(&log, errors, &server->log))
         return false;
     crash_install(log_exceptions_fd(server->log));
-    if ((config->run_migrations && !migrate_first(server, errors)) ||
-        !schema_is_known(server, errors) || !build_app(server, errors))
-        return false;
-    /* Both are tried, so that both ports that are taken are reported at once. */
-    bool good = listen_on(server, config->host, config->port, MAIN_THREADS, &server->main_router,
-                          server->metrics, errors, &server->main_listener);
-    return listen_on(server, config->admin_host, config->admin_port, ADMIN_THREADS,
-                     &server->admin_router, NULL, errors, &server->admin_listener) &&
-           good;
+    return (!config->run_migrations || migrate_first(server, errors)) &&
+           schema_is_known(server, errors) && build_app(server, errors) &&
+           listen_on_ports(server, errors);
 }
 
 /* In reverse order; what was not built is NULL. The admin port answers until the end. */

@@ -117,6 +117,12 @@ static bool take_zone(const char **at, int *minutes)
     return true;
 }
 
+/* In the years 1 to 9999: ISO 8601 has four digits for a year, and the database no year 0. */
+static bool can_be_written(int64_t wall_ms)
+{
+    return wall_ms >= INT64_C(-62135596800000) && wall_ms <= INT64_C(253402300799999);
+}
+
 bool clock_parse(const char *text, int64_t *wall_ms)
 {
     struct tm tm = {0};
@@ -126,7 +132,7 @@ bool clock_parse(const char *text, int64_t *wall_ms)
 
     if (len && len <= 15 && strspn(text, "0123456789") == len) {
         *wall_ms = strtoll(text, NULL, 10);
-        return true;
+        return can_be_written(*wall_ms);
     }
     if (!take_date(&text, &tm))
         return false;
@@ -138,5 +144,5 @@ bool clock_parse(const char *text, int64_t *wall_ms)
     if (tm.tm_mday != meant.tm_mday || tm.tm_mon != meant.tm_mon)
         return false; /* timegm moved it to a day that there is */
     *wall_ms = ((int64_t)seconds - (int64_t)zone * 60) * 1000 + ms;
-    return true;
+    return can_be_written(*wall_ms);
 }

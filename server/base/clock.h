@@ -27,7 +27,8 @@ void clock_iso(int64_t wall_ms, char out[CLOCK_ISO_SIZE]);
  * The moment that a caller names: ISO 8601 with a zone ("2024-01-01T09:30Z", seconds and up to nine
  * decimals of them as you like, "+05:30" or "+0530" for Z), a date (midnight UTC), or milliseconds
  * since the epoch in plain digits. A space may stand for the T, and for the plus, which is what
- * becomes of a plus in a query. False when it is none of these, or no day of the calendar.
+ * becomes of a plus in a query. False when it is none of these, no day of the calendar, or outside
+ * of the years 1 to 9999.
  */
 bool clock_parse(const char *text, int64_t *wall_ms);
 

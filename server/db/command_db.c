@@ -69,9 +69,23 @@ static int width(const char *s)
     return n;
 }
 
+/*
+ * What people have called themselves and their keys may hold anything. A terminal would obey control
+ * characters, ESC and those that UTF-8 spells C2 80 to C2 9F: each is shown as a question mark.
+ */
+static void print_harmless(const char *s)
+{
+    for (; *s; s++) {
+        bool c1 = (unsigned char)s[0] == 0xC2 && ((unsigned char)s[1] & 0xE0) == 0x80;
+        bool c0 = (unsigned char)*s < ' ' || *s == 0x7f;
+        (void)putchar(c0 || c1 ? '?' : *s);
+        s += c1;
+    }
+}
+
 static void print_cell(const char *s, int columns, bool last)
 {
-    (void)fputs(s, stdout);
+    print_harmless(s);
     for (int n = width(s); !last && n < columns + 2; n++)
         (void)putchar(' ');
 }

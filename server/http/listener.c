@@ -202,7 +202,8 @@ static void answer(struct exchange *x)
     struct listener *listener = x->listener;
     struct buf out = {0};
 
-    if (atomic_load(&listener->draining) || strcmp(x->req.http_version, "1.1") != 0)
+    if (listener->options.one_request || atomic_load(&listener->draining) ||
+        strcmp(x->req.http_version, "1.1") != 0)
         x->res.close = true;
     response_finish(&x->res, &x->req, listener->options.production, listener->options.router->cors,
                     &out);

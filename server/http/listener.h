@@ -26,7 +26,8 @@ struct listener_options {
     const char *host;
     int64_t port; /* 0: any free one */
     unsigned threads;
-    bool production; /* no `stack` in errors, HSTS */
+    bool one_request; /* closes after each answer: no idle client may hold one of few threads */
+    bool production;  /* no `stack` in errors, HSTS */
     const struct network *trusted_proxies;
     size_t trusted_proxy_count;
     const struct router *router;

@@ -54,6 +54,15 @@ test('users are added, listed, approved, disabled and given passwords', async ()
   assert.equal((await login('reader@example.com', 'another password')).status, 200);
 });
 
+test('a name that somebody registers with cannot tell the operator\'s terminal what to do', async () => {
+  const name = 'a\u001b]0;owned\u0007\u001b[2J\r\nforged@example.com\u009b31m\u007f é';
+  const body = { email: 'sly@example.com', password: PASSWORD, name };
+  assert.equal((await call(server, 'POST', '/api/auth/register', { body })).status, 201);
+  const list = await good(['user', 'list']);
+  assert.doesNotMatch(list, /[^\P{Cc}\n]/u, 'no control character but the ends of the lines');
+  assert.match(list, /^sly@example\.com +a\?\]0;owned\?\?\[2J\?\?forged@example\.com\?31m\? é +USER /m);
+});
+
 test('what makes no sense is refused in words, with 2; what is not possible, with 1', async () => {
   await bad(1, ['user', 'add', 'chief@example.com'], PASSWORD, /already/);
   await bad(1, ['user', 'add', 'x@example.com'], 'short\n', /8 to 128/);

@@ -277,6 +277,19 @@ test('headers that never end are cut off', async () => {
   await connection.closed(60_000);
 });
 
+test('P18: clients that keep their connections to the admin port keep no probe waiting', async () => {
+  const held = Array.from({ length: 12 }, () => new Raw(server, server.adminPort));
+  try {
+    for (const c of held) assert.equal((await c.write(`GET /healthz HTTP/1.1\r\n${HOST}\r\n`).next()).headers.connection, 'close');
+    const silent = Array.from({ length: 12 }, () => new Raw(server, server.adminPort));
+    held.push(...silent);
+    await within(5000, 'the silent clients connect', Promise.all(silent.map((c) => new Promise((r) => (c.socket.connecting ? c.socket.once('connect', r) : r())))));
+    await within(5000, 'a probe is answered', request(server, 'GET', '/readyz', { port: server.adminPort }));
+  } finally {
+    held.forEach((c) => c.destroy());
+  }
+});
+
 test('P18: 512 clients that trickle heads and bodies keep neither probes nor a real webhook waiting', async () => {
   const idle = Array.from({ length: 512 }, () => new Raw(server));
   await within(20_000, 'the clients connect', Promise.all(idle.map((c) => new Promise((r) => (c.socket.connecting ? c.socket.once('connect', r) : r())))));

@@ -22,6 +22,9 @@ static void understands_iso_dates_and_milliseconds(void **state)
         {"2023-12-31T19:00:00-05:00", INT64_C(1704067200000)},
         {"2024-02-29", INT64_C(1709164800000)},
         {"1969-12-31T23:59:59.999Z", -1},
+        {"0001-01-01", INT64_C(-62135596800000)},
+        {"9999-12-31T23:59:59.999Z", INT64_C(253402300799999)},
+        {"253402300799999", INT64_C(253402300799999)},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         int64_t ms = 0;
@@ -67,6 +70,10 @@ static void refuses_what_is_no_moment(void **state)
         "01/02/2024",
         "2024-01-01T00:00:00UTC",
         "24-01-01",
+        "0000-12-31",
+        "0001-01-01T00:00:00+00:01",
+        "9999-12-31T23:59:59.999-00:01",
+        "253402300800000",
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         int64_t ms = 0;
