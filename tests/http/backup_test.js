@@ -41,7 +41,7 @@ test('P21: dump, lose everything, restore: same answers, login works, events go 
   const cluster = await startCluster();
   await migrate(cluster);
   await asDocumented(`psql "$SUPERUSER_DATABASE_URL" -c 'DROP SCHEMA frontdesk CASCADE'`, cluster.urls, dir);
-  await asDocumented('pg_restore --single-transaction -d "$SUPERUSER_DATABASE_URL" frontdesk.dump', cluster.urls, dir);
+  await asDocumented('pg_restore --clean --if-exists --single-transaction -d "$SUPERUSER_DATABASE_URL" frontdesk.dump', cluster.urls, dir);
   await migrate(cluster);
   const server = await startServer(cluster);
   assert.deepEqual(await Promise.all(TARGETS.map(async (target) => (await get(server, target)).text)), before);

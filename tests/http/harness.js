@@ -56,6 +56,14 @@ export async function within(ms, what, promise) {
   }
 }
 
+/** A port of loopback that nobody listens on now. */
+export const freePort = () => new Promise((resolve) => {
+  const server = net.createServer().listen(0, '127.0.0.1', () => {
+    const { port } = server.address();
+    server.close(() => resolve(port));
+  });
+});
+
 // ---- cleaning up ----
 
 const leftovers = new Set(); // functions, each ending one thing, synchronously

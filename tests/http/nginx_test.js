@@ -3,23 +3,15 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import https from 'node:https';
-import net from 'node:net';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { SERVICE_KEY, WEBHOOK, eventually, migrate, scratch, sign, startCluster, startServer, within } from './harness.js';
+import { SERVICE_KEY, WEBHOOK, eventually, freePort, migrate, scratch, sign, startCluster, startServer, within } from './harness.js';
 import { analyzed, ended, endedCall, started } from './samples.js';
 
 const source = new URL('../../docker/nginx.conf', import.meta.url);
 
 let cluster, nginx, port, plainPort, dir;
 const servers = [];
-
-const freePort = () => new Promise((resolve) => {
-  const server = net.createServer().listen(0, '127.0.0.1', () => {
-    const { port: found } = server.address();
-    server.close(() => resolve(found));
-  });
-});
 
 // The file as it is, but for addresses and paths, which every installation changes.
 function configure() {

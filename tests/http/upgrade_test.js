@@ -302,7 +302,7 @@ for (const release of RELEASES) {
     const restored = await startCluster();
     await migrate(restored);
     await asDocumented(`psql "$SUPERUSER_DATABASE_URL" -c 'DROP SCHEMA frontdesk CASCADE'`, restored.urls, dir);
-    await asDocumented('pg_restore --single-transaction -d "$SUPERUSER_DATABASE_URL" frontdesk.dump', restored.urls, dir);
+    await asDocumented('pg_restore --clean --if-exists --single-transaction -d "$SUPERUSER_DATABASE_URL" frontdesk.dump', restored.urls, dir);
     await migrate(restored);
     assert.deepEqual(await contents(restored, tables), rows, 'every row comes back');
     assert.deepEqual(await restored.rows('SELECT * FROM frontdesk.verify_rollups()'), []);
