@@ -29,6 +29,7 @@
 #include "utils/guc.h"
 
 #include "call_text.h"
+#include "columns.h"
 #include "compat.h"
 #include "kept_plan.h"
 
@@ -171,6 +172,8 @@ static void queue_key(struct queue *queue, TupleTableSlot *row, const int *colum
 {
     MemoryContext before;
 
+    for (int i = 0; i < INDEXED_TEXTS; i++)
+        column_check(row->tts_isnull[columns[i]], indexed_columns[i]);
     if (queue->count == QUEUE_STEP)
         flush_queue(queue);
     before = MemoryContextSwitchTo(queue->memory);
@@ -242,13 +245,10 @@ static void queue_rows(const TriggerData *trigger)
     int columns[lengthof(indexed_columns)];
     struct queue *queue = palloc(sizeof(*queue));
 
-    for (int i = 0; i < (int)lengthof(indexed_columns); i++) {
-        int number = SPI_fnumber(RelationGetDescr(trigger->tg_relation), indexed_columns[i]);
-        if (number <= 0)
-            ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-                            errmsg("queue_text() needs the column %s", indexed_columns[i])));
-        columns[i] = number - 1;
-    }
+    for (int i = 0; i < (int)lengthof(indexed_columns); i++)
+        columns[i] =
+            column_number(RelationGetDescr(trigger->tg_relation), indexed_columns[i], TEXTOID, 0) -
+            1;
     queue->count = 0;
     queue->memory =
         AllocSetContextCreate(CurrentMemoryContext, "queue of texts", ALLOCSET_DEFAULT_SIZES);

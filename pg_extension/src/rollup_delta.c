@@ -24,6 +24,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+#include "columns.h"
 #include "compat.h"
 #include "kept_plan.h"
 #include "rollup_hours.h"
@@ -124,47 +125,40 @@ static struct group *find_group(struct groups *groups, Datum agent_id, int64 buc
 /* What is read of a row of calls: these, then the columns of CALL_STATS_COLUMNS. */
 enum { READ_AGENT_ID, READ_STARTED_AT, READ_STATS };
 
-static const char *const read_names[] = {
-    "agent_id",        "started_at",     "call_status",
-    "call_successful", "user_sentiment", "disconnection_reason",
-    "in_voicemail",    "duration_ms",    "cost"};
+static const struct {
+    const char *name;
+    Oid type;
+} read_columns[] = {
+    {"agent_id", TEXTOID},        {"started_at", INT8OID},     {"call_status", TEXTOID},
+    {"call_successful", BOOLOID}, {"user_sentiment", TEXTOID}, {"disconnection_reason", TEXTOID},
+    {"in_voicemail", BOOLOID},    {"duration_ms", INT8OID},    {"cost", NUMERICOID}};
 
-StaticAssertDecl(lengthof(read_names) == READ_STATS + CALL_STATS_COLUMN_COUNT,
+StaticAssertDecl(lengthof(read_columns) == READ_STATS + CALL_STATS_COLUMN_COUNT,
                  "what is read of a call must be what is counted");
 
 /* Where these columns are. Looked for again only when a table is laid out otherwise. */
 static const AttrNumber *read_positions(TupleDesc descriptor)
 {
-    static AttrNumber positions[lengthof(read_names)];
+    static AttrNumber positions[lengthof(read_columns)];
 
-    for (int i = 0; i < (int)lengthof(read_names); i++) {
-        AttrNumber at = positions[i];
-        if (at > 0 && at <= descriptor->natts &&
-            strcmp(NameStr(TupleDescAttr(descriptor, at - 1)->attname), read_names[i]) == 0 &&
-            !TupleDescAttr(descriptor, at - 1)->attisdropped)
-            continue;
-        for (at = descriptor->natts; at > 0; at--)
-            if (strcmp(NameStr(TupleDescAttr(descriptor, at - 1)->attname), read_names[i]) == 0 &&
-                !TupleDescAttr(descriptor, at - 1)->attisdropped)
-                break;
-        if (at == 0)
-            ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
-                            errmsg("the table has no column \"%s\"", read_names[i])));
-        positions[i] = at;
-    }
+    for (int i = 0; i < (int)lengthof(read_columns); i++)
+        positions[i] =
+            column_number(descriptor, read_columns[i].name, read_columns[i].type, positions[i]);
     return positions;
 }
 
 static void collect_row(struct groups *groups, TupleTableSlot *slot, const AttrNumber *positions,
                         int sign)
 {
-    NullableDatum columns[lengthof(read_names)];
+    NullableDatum columns[lengthof(read_columns)];
     struct stats_call call;
     struct group *group;
     MemoryContext before;
 
-    for (int i = 0; i < (int)lengthof(read_names); i++)
+    for (int i = 0; i < (int)lengthof(read_columns); i++)
         columns[i].value = slot_getattr(slot, positions[i], &columns[i].isnull);
+    for (int i = 0; i < READ_STATS; i++)
+        column_check(columns[i].isnull, read_columns[i].name);
     call_stats_read(&columns[READ_STATS], &call);
     group =
         find_group(groups, PointerGetDatum(PG_DETOAST_DATUM_PACKED(columns[READ_AGENT_ID].value)),

@@ -2,7 +2,7 @@
 -- not. Concurrent sessions are tests/stress/rollups'.
 BEGIN;
 \ir lib/setup.psql
-SELECT plan(93);
+SELECT plan(99);
 
 SELECT tap.forget_everything();
 
@@ -292,6 +292,25 @@ SELECT frontdesk.fold_rollups() AS folded, frontdesk.fold_rollups('hostile', 100
 SET LOCAL search_path TO tap, frontdesk, public;
 SELECT is(ARRAY[:'calls', :'wrong', :'rebuilt', :'parts']::bigint[], ARRAY[300, 0, 1, 2]::bigint[], 'a hostile search_path changes nothing');
 SELECT pg_temp.right('neither then nor afterwards');
+
+-- The trigger functions read rows of whatever table they are put on: one of another kind is refused.
+CREATE TABLE public.strange (agent_id bigint, call_id text, started_at bigint, call_status text, call_successful boolean,
+    user_sentiment varchar(9), disconnection_reason text, in_voicemail boolean, duration_ms bigint, cost numeric,
+    transcript text, call_summary text, direction text, from_number text, to_number text);
+CREATE TRIGGER counts AFTER INSERT ON public.strange REFERENCING NEW TABLE AS new_calls FOR EACH STATEMENT EXECUTE FUNCTION count_changed_calls();
+CREATE TRIGGER queues AFTER INSERT ON public.strange REFERENCING NEW TABLE AS new_calls FOR EACH STATEMENT EXECUTE FUNCTION queue_text();
+SELECT throws_ok('INSERT INTO public.strange VALUES (1, ''c'', 1)', '42804', NULL, 'a column of another type is not counted');
+ALTER TABLE public.strange DISABLE TRIGGER counts;
+SELECT throws_ok('INSERT INTO public.strange VALUES (1, ''c'', 1)', '42804', NULL, 'nor queued for the text index');
+ALTER TABLE public.strange ALTER COLUMN agent_id TYPE text, ENABLE TRIGGER counts;
+SELECT throws_ok('INSERT INTO public.strange VALUES (NULL, ''c'', 1)', '23502', NULL, 'nor is a call of no agent counted');
+SELECT lives_ok('INSERT INTO public.strange VALUES (''strange'', ''c'', 1, NULL, NULL, ''Neutral'')', 'a type that is stored alike is');
+ALTER TABLE public.strange DROP COLUMN cost;
+SELECT throws_ok('INSERT INTO public.strange VALUES (''strange'', ''c'', 1)', '42703', NULL, 'a column that is missing is missed');
+ALTER TABLE public.strange DISABLE TRIGGER counts;
+SELECT throws_ok('INSERT INTO public.strange VALUES (''strange'', NULL, 1)', '23502', NULL, 'and a call of no name is not queued');
+DELETE FROM call_rollup_delta WHERE agent_id = 'strange';
+DELETE FROM call_text_queue WHERE agent_id = 'strange';
 
 -- TRUNCATE takes the rollups with it, and gives them back when undone.
 SELECT pg_temp.add('a', 'last', 1);
