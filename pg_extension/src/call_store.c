@@ -134,14 +134,13 @@ static SPIPlanPtr read_plan(bool lock)
     return kept_plan(&slots[lock], text.data, lengthof(types), types);
 }
 
-static void take_row(struct call_row *row, const Datum *values)
+static void take_row(struct call_row *row, const Datum *values, const bool *nulls)
 {
     struct call_state *state = &row->state;
 
     row->exists = true;
-    memcpy(state->values, values, sizeof(state->values));
     state->first_sent_ms = DatumGetInt64(values[COLUMN_FIRST_SENT_MS]);
-    call_state_load(state, values[COLUMN_DETAILS], values[COLUMN_PROVENANCE]);
+    call_state_load(state, values, nulls, values[COLUMN_DETAILS], values[COLUMN_PROVENANCE]);
 }
 
 void call_store_read(struct call_row **rows, int count, bool lock)
@@ -163,7 +162,7 @@ void call_store_read(struct call_row **rows, int count, bool lock)
         int64 row = DatumGetInt64(values[COLUMN_COUNT]);
         if (row < 1 || row > count)
             elog(ERROR, "unexpected row number");
-        take_row(rows[row - 1], values);
+        take_row(rows[row - 1], values, nulls);
     }
 }
 

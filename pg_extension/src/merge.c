@@ -127,19 +127,20 @@ static struct version referred(const unsigned char *at, const unsigned char *ver
     return version;
 }
 
-void call_state_load(struct call_state *state, Datum details, Datum provenance)
+void call_state_load(struct call_state *state, const Datum *values, const bool *nulls,
+                     Datum details, Datum provenance)
 {
     const struct provenance stored = read_provenance(provenance);
     const unsigned char *at = stored.references;
 
     state->details_changed = false;
     state->details = list_details(DatumGetJsonbP(details), &state->detail_count);
-    if (stored.details != state->detail_count)
-        ereport(ERROR,
-                (errcode(ERRCODE_DATA_CORRUPTED), errmsg("provenance does not fit its call"),
-                 errdetail("It knows %d details of %d.", stored.details, state->detail_count)));
+    memcpy(state->values, values, sizeof(state->values));
     for (int i = 0; i < stored.fields; i++, at += REFERENCE_LENGTH)
-        state->versions[i] = referred(at, stored.list, stored.versions);
+        if (!nulls[i])
+            state->versions[i] = referred(at, stored.list, stored.versions);
+    if (stored.details != state->detail_count)
+        return;
     for (int i = 0; i < state->detail_count; i++, at += REFERENCE_LENGTH)
         state->details[i].version = referred(at, stored.list, stored.versions);
 }
@@ -376,7 +377,8 @@ Datum call_state_provenance(const struct call_state *state)
         if (is_version(&state->versions[i]))
             list[n++] = state->versions[i];
     for (int i = 0; i < state->detail_count; i++)
-        list[n++] = state->details[i].version;
+        if (is_version(&state->details[i].version))
+            list[n++] = state->details[i].version;
     qsort(list, (size_t)n, VERSION_LENGTH, compare_versions);
     for (int i = 0; i < n; i++)
         if (i == 0 || compare_versions(&list[i], &list[distinct - 1]) != 0)

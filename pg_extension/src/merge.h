@@ -13,7 +13,7 @@
  *   2 bytes  number of details D
  *   V × 17   the versions referred to, each once, ascending
  *   F × 2    for each field which of them gave it, from 1; 0: no value
- *   D × 2    the same for each key of details, in jsonb's order of keys; never 0
+ *   D × 2    the same for each key of details, in jsonb's order of keys
  * Equal states have equal bytes. Fields added later stand at the end: older rows have none of them.
  */
 #ifndef FRONTDESK_MERGE_H
@@ -24,7 +24,7 @@
 struct detail {
     JsonbValue key; /* a string */
     JsonbValue value;
-    struct version version;
+    struct version version; /* all zero: no event is known to have said it */
 };
 
 struct call_state {
@@ -43,10 +43,12 @@ struct call_state {
 extern void call_state_init(struct call_state *state);
 
 /*
- * Takes in the stored details and provenance of a call whose values are in state->values already.
- * Provenance that cannot be right raises XX001.
+ * Takes in a stored call: its values, its details and its provenance. What somebody has changed by
+ * hand, a value that was taken away or details that provenance does not fit, no event is taken to
+ * have said: the next that says it counts. Provenance that cannot be right raises XX001.
  */
-extern void call_state_load(struct call_state *state, Datum details, Datum provenance);
+extern void call_state_load(struct call_state *state, const Datum *values, const bool *nulls,
+                            Datum details, Datum provenance);
 
 /* Merges one observation. Says whether a value changed (a version alone does not count). */
 extern bool call_state_merge(struct call_state *state, const struct observation *given);
