@@ -5,6 +5,8 @@
 #ifndef FRONTDESK_CALL_FIELDS_H
 #define FRONTDESK_CALL_FIELDS_H
 
+#include <stdbool.h>
+
 /* The order is that of the versions in calls.provenance: new fields are added at the end only. */
 enum call_field_id {
     FIELD_CALL_STATUS,
@@ -48,6 +50,7 @@ struct call_field {
     const char *column;
     enum call_field_place place;
     enum call_field_kind kind;
+    bool is_key; /* of an index: its text must be short */
 };
 
 extern const struct call_field call_fields[CALL_FIELD_COUNT];

@@ -253,6 +253,9 @@ static bool read_text(struct reading *reading, enum call_field_id field, struct 
     text *result = palloc(VARHDRSZ + value.len);
     size_t len = json_string_decode(value.s, value.len, VARDATA(result));
     SET_VARSIZE(result, VARHDRSZ + len);
+    if (call_fields[field].is_key && len > IDENTIFIER_MAX)
+        return dead(reading, "call.%s is longer than %d bytes", call_fields[field].key,
+                    IDENTIFIER_MAX);
     into->values[field] = PointerGetDatum(result);
     into->classes[field] = len == 0 ? CLASS_BLANK : CLASS_VALUE;
     return true;
@@ -564,17 +567,14 @@ static void read_observation(struct reading *reading)
 }
 
 /*
- * The error being handled, as text for the journal, if it is the data's fault; else raised again.
+ * The error as text for the journal, if it is the data's fault; else it is raised again. The
+ * subtransaction that it happened in has ended: whoever catches it next would end one of theirs.
  */
-static char *data_error(MemoryContext context)
+static char *data_error(ErrorData *error)
 {
-    ErrorData *error;
-    MemoryContextSwitchTo(context);
-    error = CopyErrorData();
     if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION &&
         ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_PROGRAM_LIMIT_EXCEEDED)
-        PG_RE_THROW();
-    FlushErrorState();
+        ReThrowError(error);
     return psprintf("call cannot be stored: %s", error->message);
 }
 
@@ -598,6 +598,7 @@ static int observe_some(struct observation **observations, int from, int count)
 {
     MemoryContext context = CurrentMemoryContext;
     ResourceOwner owner = CurrentResourceOwner;
+    ErrorData *volatile error = NULL;
     volatile int at = from;
 
     BeginInternalSubTransaction(NULL);
@@ -613,14 +614,19 @@ static int observe_some(struct observation **observations, int from, int count)
     }
     PG_CATCH();
     {
-        observations[at]->error = data_error(context);
-        observations[at]->has_call = false;
-        at++;
+        MemoryContextSwitchTo(context);
+        error = CopyErrorData();
+        FlushErrorState();
         RollbackAndReleaseCurrentSubTransaction();
     }
     PG_END_TRY();
     MemoryContextSwitchTo(context);
     CurrentResourceOwner = owner;
+    if (error) {
+        observations[at]->error = data_error(error);
+        observations[at]->has_call = false;
+        at++;
+    }
     return at;
 }
 

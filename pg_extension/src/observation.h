@@ -10,7 +10,7 @@
 
 #include "call_fields.h"
 
-/* Longest event name and identifiers, in bytes: they are index keys. */
+/* Longest event name, identifiers and numbers, in bytes: they are index keys. */
 #define IDENTIFIER_MAX 255
 
 #define DIGEST_LENGTH 32

@@ -1,7 +1,7 @@
 -- P9: a poison event never blocks others, is visible in the journal, and can be replayed.
 BEGIN;
 \ir lib/setup.psql
-SELECT plan(48);
+SELECT plan(61);
 
 -- What cannot be understood is dead, and says why.
 SELECT is(death_of(body::bytea), error, left(body, 60)) FROM (VALUES
@@ -22,6 +22,8 @@ SELECT is(death_of(body::bytea), error, left(body, 60)) FROM (VALUES
     ('{"event":"call_ended","call":{"call_id":""}}', 'call.call_id is missing'),
     ('{"event":"call_ended","call":{"call_id":7}}', 'call.call_id must be a string'),
     ('{"event":"call_ended","call":{"call_id":"' || repeat('c', 256) || '"}}', 'call.call_id is longer than 255 bytes'),
+    ('{"event":"call_ended","call":{"call_id":"p","agent_id":"a","direction":"inbound","from_number":"' || (SELECT string_agg(md5(n::text), '') FROM generate_series(1, 100) AS n) || '"}}', 'call.from_number is longer than 255 bytes'),
+    ('{"event":"call_ended","call":{"call_id":"p","agent_id":"a","direction":"outbound","to_number":"' || repeat('+', 256) || '"}}', 'call.to_number is longer than 255 bytes'),
     ('{"event":"call_ended","call":{"call_id":"p","agent_id":["a"]}}', 'call.agent_id must be a string'),
     ('{"event":"call_ended","call":{"call_id":"p","agent_id":"a","duration_ms":"5"}}', 'call.duration_ms must be a number'),
     ('{"event":"call_ended","call":{"call_id":"p","agent_id":"a","duration_ms":-1}}', 'call.duration_ms is out of range'),
@@ -37,7 +39,7 @@ SELECT is(death_of(body::bytea), error, left(body, 60)) FROM (VALUES
     ('{"event":"call_analyzed","call":{"call_id":"p","agent_id":"a","call_analysis":{"call_successful":"yes"}}}', 'call.call_analysis.call_successful must be true or false'),
     ('{"event":"call_ended","call":{"call_id":"p","agent_id":"a","x":' || repeat('[', 63) || repeat(']', 63) || '}}', 'not JSON: nested too deeply at byte 125')
 ) AS v(body, error);
-SELECT is((SELECT count(*) FROM journal WHERE state = 'dead' AND agent_id = '' AND error IS NOT NULL), 31::bigint, 'each is in the journal');
+SELECT is((SELECT count(*) FROM journal WHERE state = 'dead' AND agent_id = '' AND error IS NOT NULL), 33::bigint, 'each is in the journal');
 SELECT is((SELECT count(*) FROM calls) + (SELECT count(*) FROM call_home) + (SELECT count(*) FROM agents), 0::bigint, 'and nowhere else');
 
 -- Beside good events, of the same call and of others.
@@ -82,6 +84,59 @@ SELECT results_eq($$SELECT agent_id COLLATE "default", state FROM journal WHERE 
 UPDATE calls SET provenance = '\x01ff' WHERE call_id = 'late';
 SELECT throws_ok($$SELECT send('{"event":"call_ended","call":{"call_id":"late","agent_id":"a","transcript":"x"}}')$$,
                  'XX001', NULL, 'provenance that cannot be right');
+
+-- What somebody took away or put in by hand, no event is taken to have said.
+SELECT is(send_batch('{"event":"call_ended","call":{"call_id":"hand","agent_id":"a","duration_ms":5,"transcript":"x","recording_url":"https://x/y?1","call_cost":{"combined_cost":1},"metadata":{"k":1},"transcript_object":[1],"tag":1,"old":1}}'),
+          '{inserted}', 'a call');
+UPDATE calls SET duration_ms = NULL, transcript = NULL, recording_url = NULL, cost = NULL, metadata = NULL, transcript_object = NULL, details = '{"tag": "redacted"}'
+WHERE call_id = 'hand';
+SELECT is(send('{"event":"call_analyzed","call":{"call_id":"hand","agent_id":"a"}}', 1700000000002), 'unchanged', 'of which values were taken away: an event that does not say them leaves it so');
+SELECT is(call_row('hand') - ARRAY['provenance', 'details'] @> '{"transcript": null, "cost": null}', true, 'they are gone');
+SELECT is(send('{"event":"transcript_updated","call":{"call_id":"hand","agent_id":"a","duration_ms":7,"transcript":"y","recording_url":"https://x/y?2","call_cost":{"combined_cost":2},"metadata":{"k":2},"transcript_object":[2],"new":1}}', 1),
+          'updated', 'and one that says them, be it an early one,');
+SELECT is(call_row('hand') @> '{"duration_ms": 7, "transcript": "y", "recording_url": "https://x/y?2", "cost": 2, "metadata": {"k": 2}, "transcript_object": [2], "details": {"tag": "redacted", "new": 1}}',
+          true, 'brings them back');
+SELECT is(send('{"event":"call_analyzed","call":{"call_id":"hand","agent_id":"a","tag":2}}', 1700000000003), 'updated', 'details likewise');
+SELECT is(call_row('hand') -> 'details' -> 'tag', '2', 'are what was said since');
+SELECT is((SELECT n FROM (SELECT count(*) AS n FROM verify_rollups('a')) AS v), 0::bigint, 'and the statistics are those of what is there');
+
+-- An error that is nobody's data is the caller's to handle, and ends no transaction of its.
+CREATE TEMPORARY TABLE slow AS
+SELECT array_agg(convert_to(format('{"event":"call_ended","call":{"call_id":"slow%s","agent_id":"a","x":{%s}}}', n,
+    (SELECT string_agg(format('"k%s":[%s,2,3]', m, m), ',') FROM generate_series(1, 4000) AS m)), 'UTF8')) AS bodies
+FROM generate_series(1, 300) AS n;
+CREATE FUNCTION pg_temp.cancelled() RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM frontdesk.ingest(bodies, array_fill('webhook'::text, ARRAY[300]), array_fill(1::bigint, ARRAY[300])) FROM slow;
+    RETURN false;
+EXCEPTION
+    WHEN query_canceled THEN
+        RETURN true;
+END
+$$;
+-- A row that is written in a subtransaction that nobody ended has another xmin than the transaction.
+CREATE FUNCTION pg_temp.in_subtransaction() RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    here xid;
+BEGIN
+    CREATE TEMPORARY TABLE mark AS SELECT 1;
+    here := (SELECT xmin FROM mark);
+    DROP TABLE mark;
+    RETURN here <> pg_current_xact_id()::xid;
+END
+$$;
+SET LOCAL statement_timeout = 150;
+SELECT pg_temp.cancelled();
+SET LOCAL statement_timeout = 0;
+SELECT ok(NOT pg_temp.in_subtransaction(), 'a batch that was cancelled soon');
+SET LOCAL statement_timeout = 300;
+SELECT pg_temp.cancelled();
+SET LOCAL statement_timeout = 0;
+SELECT ok(NOT pg_temp.in_subtransaction(), 'later');
+SET LOCAL statement_timeout = 500;
+SELECT pg_temp.cancelled();
+SET LOCAL statement_timeout = 0;
+SELECT ok(NOT pg_temp.in_subtransaction(), 'or later still');
 
 SELECT * FROM finish();
 ROLLBACK;
