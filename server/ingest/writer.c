@@ -244,6 +244,12 @@ static void hand_on(struct writer *writer)
     (void)sem_post(&next->news);
 }
 
+/* May the error be the fault of one event, so that the others would be stored without it? */
+static bool may_be_of_one(enum err err)
+{
+    return err == ERR_DATA || err == ERR_INTERNAL;
+}
+
 /* Leads one batch: takes it, writes it, hands the lead on and lets the followers go. */
 static void lead(struct writer *writer)
 {
@@ -260,7 +266,7 @@ static void lead(struct writer *writer)
     if (count && !err)
         metrics_observe(writer->metrics, METRIC_WRITE_GROUP_EVENTS, 0, count);
     for (size_t i = 0; i < count; i++) /* one bad event must not fail the others */
-        errs[i] = err == ERR_DATA && count > 1 ? write_batch(writer, arrays, &batch[i], 1) : err;
+        errs[i] = may_be_of_one(err) && count > 1 ? write_batch(writer, arrays, &batch[i], 1) : err;
 
     pthread_mutex_lock(&writer->lock);
     arrays->next = writer->arrays;

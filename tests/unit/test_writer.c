@@ -83,8 +83,11 @@ static uint32_t wire_int32(const char **at)
     return be32toh(wire);
 }
 
-/* Reads a batch off the wire: numbers of events, and whether one of them is bad ("17!"). */
-static size_t read_bodies(const struct db_param *bodies, unsigned *numbers, bool *bad)
+/*
+ * Reads a batch off the wire: numbers of events, and what is wrong with one of them: bad data
+ * ("17!"), or something that the database has no name for ("17?").
+ */
+static size_t read_bodies(const struct db_param *bodies, unsigned *numbers, enum err *bad)
 {
     const char *at = bodies->data + 12; /* dimensions, NULLs, type */
     size_t count = wire_int32(&at);
@@ -96,7 +99,8 @@ static size_t read_bodies(const struct db_param *bodies, unsigned *numbers, bool
         char *rest = NULL;
         numbers[i] = (unsigned)strtoul(at, &rest, 10);
         assert_true(numbers[i] < MAX_EVENTS);
-        *bad |= *rest == '!';
+        if (*rest == '!' || *rest == '?')
+            *bad = *rest == '!' ? ERR_DATA : ERR_INTERNAL;
         at += len;
         bytes += len;
     }
@@ -118,7 +122,7 @@ enum err db_conn_exec(struct db_conn *conn, enum statement statement, const stru
                       int64_t deadline, struct db_result **result)
 {
     unsigned numbers[MAX_BATCH];
-    bool bad = false;
+    enum err bad = ERR_OK;
     size_t count = read_bodies(&params[0], numbers, &bad);
     assert_int_equal(statement, STATEMENT_INGEST);
     *result = NULL;
@@ -138,7 +142,7 @@ enum err db_conn_exec(struct db_conn *conn, enum statement statement, const stru
     pthread_mutex_unlock(&database.lock);
     conn->broken = what != 0;
     if (bad || what)
-        return late ? ERR_TIMEOUT : what ? ERR_UNAVAILABLE : ERR_DATA;
+        return late ? ERR_TIMEOUT : what ? ERR_UNAVAILABLE : bad;
 
     struct db_result *made = calloc(1, sizeof *made);
     assert_non_null(made);
@@ -333,23 +337,34 @@ static void stored_means_committed_when_connections_break_too(void **state)
     assert_true(unavailable < THREADS * EACH / 2);
 }
 
-static void events_that_wait_share_a_commit_and_one_bad_one_fails_alone(void **state)
+static void share_a_commit_but_for_one(char mark, enum err expected)
 {
-    (void)state;
     struct store stores[THREADS];
     char bodies[THREADS][8];
     tell(true, false);
     for (unsigned i = 0; i < THREADS; i++) {
-        int len = snprintf(bodies[i], sizeof bodies[i], "%u%c", i, i == THREADS - 1 ? '!' : ' ');
+        int len = snprintf(bodies[i], sizeof bodies[i], "%u%c", i, i == THREADS - 1 ? mark : ' ');
         begin(&stores[i], bodies[i], (size_t)len, PATIENCE_MS);
     }
     (void)poll(NULL, 0, 100); /* the more of them wait by now the better; two are enough */
     tell(false, false);
     for (unsigned i = 0; i < THREADS; i++) {
-        assert_int_equal(end(&stores[i]), i == THREADS - 1 ? ERR_DATA : ERR_OK);
+        assert_int_equal(end(&stores[i]), i == THREADS - 1 ? expected : ERR_OK);
         assert_int_equal(committed(i), i != THREADS - 1);
     }
     assert_true(database.largest > 1);
+}
+
+static void events_that_wait_share_a_commit_and_one_bad_one_fails_alone(void **state)
+{
+    (void)state;
+    share_a_commit_but_for_one('!', ERR_DATA);
+}
+
+static void one_that_fails_for_a_reason_of_its_own_fails_alone_too(void **state)
+{
+    (void)state;
+    share_a_commit_but_for_one('?', ERR_INTERNAL);
 }
 
 static void a_queue_that_is_full_says_so_at_once(void **state)
@@ -441,6 +456,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(stored_means_committed_when_connections_break_too, fresh,
                                         done),
         cmocka_unit_test_setup_teardown(events_that_wait_share_a_commit_and_one_bad_one_fails_alone,
+                                        fresh, done),
+        cmocka_unit_test_setup_teardown(one_that_fails_for_a_reason_of_its_own_fails_alone_too,
                                         fresh, done),
         cmocka_unit_test_setup_teardown(a_queue_that_is_full_says_so_at_once, fresh, done),
         cmocka_unit_test_setup_teardown(nobody_waits_past_its_deadline_and_the_group_recovers,
