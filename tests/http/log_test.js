@@ -74,12 +74,9 @@ test('logrotate, with the file that docker/ has for it, loses no line and puts n
     while (!stopped) asked.push((await get(other, '/api/dashboard/agents')).headers['x-request-id']);
   };
   const clients = Promise.all(Array.from({ length: 4 }, client));
-  const inodes = new Set();
   for (let turn = 1; turn <= 3; turn++) {
     const count = asked.length;
     await eventually('requests come in', () => asked.length > count + 200);
-    const { ino } = fs.statSync(path.join(where, 'combined.log'));
-    inodes.add(ino);
     execFileSync('/usr/sbin/logrotate', ['--force', '--state', path.join(path.dirname(conf), 'state'), conf]);
     await eventually('the server writes to the new file', () => fs.statSync(path.join(where, 'combined.log')).size > 0);
     // Nothing goes to the old one any more: compressing it on the next turn is safe.
@@ -91,7 +88,6 @@ test('logrotate, with the file that docker/ has for it, loses no line and puts n
   stopped = true;
   await clients;
   await other.stop();
-  assert.equal(inodes.size, 3);
   assert.deepEqual(files(), ['combined.log.3.gz', 'combined.log.2.gz', 'combined.log.1', 'combined.log']);
   for (const name of NAMES) assert.equal(fs.statSync(path.join(where, name)).mode & 0o777, 0o640);
   const ids = files().map((name) => contents(name).split('\n').filter(Boolean).map((line) => JSON.parse(line)).filter((l) => l.msg === 'request').map((l) => l.id));
