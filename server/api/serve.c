@@ -330,8 +330,9 @@ static void stop(struct server *server)
     limiter_free(server->app.limiter);
     struct db_pool *const pools[] = {server->api_pool, server->ingest_pool, server->jobs_pool};
     for (size_t i = 0; i < sizeof pools / sizeof pools[0]; i++)
-        if (pools[i])
-            db_pool_stop(pools[i]);
+        db_pool_close(pools[i]);
+    for (size_t i = 0; i < sizeof pools / sizeof pools[0]; i++)
+        db_pool_stop(pools[i]);
     identities_free(server->identities);
     metrics_free(server->metrics);
     log_info(server->log, "stopped", LOG_INT("cut_off", (int64_t)cut));

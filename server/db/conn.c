@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 enum { MAX_PARAMS = 32, ERROR_SIZE = 512 };
 
@@ -161,6 +162,11 @@ void db_conn_close(struct db_conn *conn)
         return;
     PQfinish(conn->pg);
     free(conn);
+}
+
+void db_conn_interrupt(struct db_conn *conn)
+{
+    (void)shutdown(PQsocket(conn->pg), SHUT_RDWR);
 }
 
 /* Sends what libpq has buffered, reading meanwhile so that neither side waits for the other. */

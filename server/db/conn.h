@@ -37,6 +37,12 @@ MUSTCHECK enum err db_conn_open(const char *url, const char *name, const char *o
 void db_conn_close(struct db_conn *conn);
 
 /*
+ * Ends the connection below whoever uses it: what is under way there fails with ERR_UNAVAILABLE, and
+ * it is not usable any more. From any thread, but not while it is being closed.
+ */
+void db_conn_interrupt(struct db_conn *conn);
+
+/*
  * Runs `statement`, prepared on first use. The result must be freed; it is NULL on failure, but for
  * ERR_INVALID: the extension refuses one of the arguments, and the result says which and why.
  */

@@ -22,8 +22,9 @@ struct db_pool {
     pthread_mutex_t lock;
     pthread_cond_t keeper_wakes;
     pthread_t keeper;
-    struct db_conn **idle;     /* a stack: the warmest first */
-    unsigned idle_count, open; /* open counts idle and taken ones */
+    struct db_conn **idle;                  /* a stack: the warmest first */
+    struct db_conn **taken;                 /* in no order */
+    unsigned idle_count, taken_count, open; /* open counts idle and taken ones */
     struct waiter *first, **last;
     unsigned waiting;
     bool away; /* the last attempt to connect failed */
@@ -136,11 +137,12 @@ enum err db_pool_start(const struct db_pool_options *options, struct db_pool **o
     if (!pool)
         return ERR_NOMEM;
     pool->opt = *options;
-    pool->idle = calloc(options->size, sizeof(struct db_conn *));
+    pool->idle = calloc(2 * (size_t)options->size, sizeof(struct db_conn *));
     if (!pool->idle) {
         free(pool);
         return ERR_NOMEM;
     }
+    pool->taken = pool->idle + options->size;
     pool->last = &pool->first;
     pthread_mutex_init(&pool->lock, NULL);
     thread_cond_init(&pool->keeper_wakes);
@@ -154,7 +156,7 @@ enum err db_pool_start(const struct db_pool_options *options, struct db_pool **o
     return ERR_OK;
 }
 
-void db_pool_stop(struct db_pool *pool)
+void db_pool_close(struct db_pool *pool)
 {
     if (!pool)
         return;
@@ -162,6 +164,22 @@ void db_pool_stop(struct db_pool *pool)
     pool->stopping = true;
     pthread_cond_signal(&pool->keeper_wakes);
     pthread_mutex_unlock(&pool->lock);
+}
+
+void db_pool_interrupt(struct db_pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    refuse_all(pool);
+    for (unsigned i = 0; i < pool->taken_count; i++)
+        db_conn_interrupt(pool->taken[i]);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+void db_pool_stop(struct db_pool *pool)
+{
+    if (!pool)
+        return;
+    db_pool_close(pool);
     pthread_join(pool->keeper, NULL);
     while (pool->idle_count)
         db_conn_close(pool->idle[--pool->idle_count]);
@@ -225,20 +243,34 @@ enum err db_pool_take(struct db_pool *pool, int64_t deadline, struct db_conn **c
         else
             err = wait_in_line(pool, deadline, conn);
     }
+    if (!err)
+        pool->taken[pool->taken_count++] = *conn;
     pthread_mutex_unlock(&pool->lock);
     return err;
+}
+
+/* The lock is held. */
+static void remove_taken(struct db_pool *pool, const struct db_conn *conn)
+{
+    unsigned i = 0;
+    while (pool->taken[i] != conn)
+        i++;
+    pool->taken[i] = pool->taken[--pool->taken_count];
 }
 
 void db_pool_give(struct db_pool *pool, struct db_conn *conn)
 {
     bool usable = db_conn_usable(conn);
-    if (!usable)
-        db_conn_close(conn);
     pthread_mutex_lock(&pool->lock);
+    remove_taken(pool, conn);
     if (usable)
         offer(pool, conn);
-    else
-        forget(pool);
+    pthread_mutex_unlock(&pool->lock);
+    if (usable)
+        return;
+    db_conn_close(conn); /* before the keeper may open another in its place */
+    pthread_mutex_lock(&pool->lock);
+    forget(pool);
     pthread_mutex_unlock(&pool->lock);
 }
 

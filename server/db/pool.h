@@ -29,8 +29,23 @@ struct db_pool_options {
 /* Starts the keeper; strings must outlive the pool. ERR_NOMEM or ERR_INTERNAL. */
 MUSTCHECK enum err db_pool_start(const struct db_pool_options *options, struct db_pool **pool);
 
-/* Ends the keeper and closes all connections; every taken one must have been given back. */
+/*
+ * Hands out nothing any more and asks the keeper to end, without waiting for that: several pools
+ * whose database hangs then stop at the same time. NULL is fine.
+ */
+void db_pool_close(struct db_pool *pool);
+
+/*
+ * Ends the keeper, which may take the 5 s of an attempt to connect, and closes all connections; every
+ * taken one must have been given back.
+ */
 void db_pool_stop(struct db_pool *pool);
+
+/*
+ * Whoever waits for a connection or, holding one, for the database's answer is told ERR_UNAVAILABLE
+ * at once. What the database was doing it may still finish. Thread-safe.
+ */
+void db_pool_interrupt(struct db_pool *pool);
 
 /*
  * A connection for this thread, to be given back by db_pool_give. ERR_UNAVAILABLE: the database is

@@ -6,12 +6,16 @@
 #include "ingest/fold.h"
 #include "ingest/text_index.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 
 /* After a failure a job is tried again soon, and then ever later. */
 enum { RETRY_MIN_MS = 1000, RETRY_MAX_MS = 60000 };
+
+/* At the end: how long a statement may go on, and how often it is interrupted then. */
+enum { LAST_MS = 2000, AGAIN_MS = 50 };
 
 static enum job_result outcome(bool good)
 {
@@ -141,9 +145,16 @@ void jobs_stop(struct jobs *jobs)
     jobs->stopping = true;
     pthread_cond_broadcast(&jobs->wake);
     pthread_mutex_unlock(&jobs->lock);
-    for (size_t i = 0; i < JOB_COUNT; i++)
-        if (jobs->list[i].started)
-            pthread_join(jobs->list[i].thread, NULL);
+    struct timespec until = clock_mono_timespec(clock_mono_ms() + LAST_MS);
+    for (size_t i = 0; i < JOB_COUNT; i++) {
+        if (!jobs->list[i].started)
+            continue;
+        while (pthread_clockjoin_np(jobs->list[i].thread, NULL, CLOCK_MONOTONIC, &until) ==
+               ETIMEDOUT) {
+            db_pool_interrupt(jobs->opt.pool);
+            until = clock_mono_timespec(clock_mono_ms() + AGAIN_MS);
+        }
+    }
     pthread_cond_destroy(&jobs->wake);
     pthread_mutex_destroy(&jobs->lock);
     free(jobs);

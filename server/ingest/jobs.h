@@ -4,8 +4,9 @@
  * once says so itself, by an advisory lock.
  *
  * Work that fails is tried again after a second, then ever later, up to a minute; work that says
- * there is more goes on at once. A job is asked to end by jobs_stop(), which waits for it: everything
- * in it has a deadline, and long work looks at job_is_stopping() between its steps.
+ * there is more goes on at once. A job is asked to end by jobs_stop(), which waits for it: long work
+ * looks at job_is_stopping() between its steps, and a statement that takes longer than 2 s more is
+ * interrupted.
  */
 #ifndef FRONTDESK_INGEST_JOBS_H
 #define FRONTDESK_INGEST_JOBS_H

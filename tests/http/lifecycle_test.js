@@ -313,6 +313,20 @@ test('P6: database frozen: 503 with Retry-After within 2 s, and recovery when it
   await server.stop();
 });
 
+test('P12: SIGTERM ends it within the grace though the database hangs in the middle of its periodic work', async () => {
+  const server = await startServer(cluster);
+  const folding = () => cluster.value("SELECT count(*)::int FROM pg_stat_activity WHERE application_name = 'frontdesk-jobs' AND state = 'active' AND query LIKE '%fold_rollups%'");
+  const lock = cluster.exec('BEGIN; LOCK TABLE frontdesk.call_rollup_delta; SELECT pg_sleep(1.5); COMMIT');
+  await eventually('a fold is under way', folding);
+  cluster.freeze();
+  try {
+    assert.deepEqual(await server.stop(), { code: 0, signal: null });
+  } finally {
+    cluster.thaw();
+  }
+  await lock;
+});
+
 test('P6: tables locked: 503 within 2 s, and recovery when the lock goes', async () => {
   const server = await startServer(cluster);
   const lock = cluster.exec('BEGIN; LOCK TABLE frontdesk.journal, frontdesk.calls, frontdesk.call_home, frontdesk.agents; SELECT pg_sleep(6); COMMIT');
