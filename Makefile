@@ -4,7 +4,7 @@
 # source. What a recipe would need more than a few lines for is a script in the room it belongs to:
 # docker/{packages,local,manpage}, sql/cluster, sql/embed, server/api/embed, tests/pgtap/run, tests/lint/*.
 
-FRONTDESK_VERSION := 0.1.0
+FRONTDESK_VERSION := 1.1.0
 
 PG_MAJOR  ?= 15
 PG_CONFIG ?= $(firstword $(wildcard /usr/lib/postgresql/$(PG_MAJOR)/bin/pg_config) pg_config)

@@ -1,11 +1,12 @@
 // The document of the API: that it is well-formed, that it tells of exactly the endpoints there are,
 // and that it is served. Whether it tells the truth is asked of every answer: see openapi.js.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { createConfig, lint } from '@redocly/openapi-core';
-import { SERVICE_KEY, frontdesk, request, startAll } from './harness.js';
+import { BIN, SERVICE_KEY, frontdesk, request, startAll } from './harness.js';
 import { METHODS, check, document, file } from './openapi.js';
 
 let server, routes;
@@ -51,6 +52,16 @@ test('the document is served as it is in the tree, to anybody, and is of this ve
   assert.deepEqual(answer.json, document);
   assert.equal((await frontdesk(['version'], { PATH: process.env.PATH })).stdout.trim(), `frontdesk ${document.info.version}`);
   assert.deepEqual(JSON.parse(fs.readFileSync(file, 'utf8')), document);
+});
+
+test('the reference for people is what the document and the route table make it', () => {
+  const generator = fileURLToPath(new URL('../../server/api/reference', import.meta.url));
+  const reference = fs.readFileSync(new URL('../../docker/API.md', import.meta.url), 'utf8');
+  assert.equal(reference, execFileSync(generator, [BIN], { encoding: 'utf8' }), 'make it anew: server/api/reference build/frontdesk > docker/API.md');
+  for (const { name } of operations) assert.ok(reference.includes(`\n### ${name}\n`), name);
+  const headings = new Set([...reference.matchAll(/^#+ (.*)$/gm)].map(([, title]) => title.toLowerCase()));
+  for (const [, anchor] of reference.matchAll(/\]\(#([^)]+)\)/g)) assert.ok(headings.has(anchor), anchor);
+  assert.doesNotMatch(reference, /undefined|\[object/);
 });
 
 test('every endpoint refuses a query key that the document does not name, but for probes and Retell', async () => {
