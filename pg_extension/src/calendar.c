@@ -25,9 +25,33 @@ static const struct {
     [CALENDAR_MONTH] = {"month", 33 * HOURS_PER_DAY},
 };
 
+/*
+ * Is it a name, and not a zone that is made up on the spot, such as ABC-1:30? PostgreSQL remembers
+ * every zone that it has seen, 25 kB each, for as long as the session lives: so there must be an
+ * end to them. Those made up have an offset, and hence a digit; of names few have one.
+ */
+static bool is_name(const char *zone)
+{
+    static const char *const with_digits[] = {"CST6CDT", "EST5EDT", "MST7MDT", "PST8PDT"};
+
+    if (strpbrk(zone, "0123456789") == NULL)
+        return true;
+    for (int i = 0; i < (int)lengthof(with_digits); i++)
+        if (pg_strcasecmp(zone, with_digits[i]) == 0)
+            return true;
+    if (pg_strncasecmp(zone, "Etc/", 4) == 0)
+        zone += 4;
+    if (pg_strncasecmp(zone, "GMT", 3) != 0)
+        return false;
+    zone += 3;
+    zone += *zone == '+' || *zone == '-';
+    return strspn(zone, "0123456789") == strlen(zone) && strlen(zone) <= 2;
+}
+
 struct calendar calendar_of(const char *unit, const char *zone)
 {
-    struct calendar calendar = {.zone = pg_tzset(zone), .unit = CALENDAR_UNITS};
+    struct calendar calendar = {.zone = is_name(zone) ? pg_tzset(zone) : NULL,
+                                .unit = CALENDAR_UNITS};
 
     for (int i = 0; i < CALENDAR_UNITS; i++)
         if (strcmp(unit, units[i].name) == 0)

@@ -2,7 +2,7 @@
 BEGIN;
 \ir lib/setup.psql
 \ir lib/oracle.psql
-SELECT plan(56);
+SELECT plan(63);
 
 INSERT INTO agents (agent_id, agent_name) SELECT 'a' || n, 'Agent ' || n FROM generate_series(1, 4) AS n;
 
@@ -178,6 +178,13 @@ SELECT is(refusal(format('SELECT agent_summary_json(''a1'', NULL, %s)', argument
     ($$NULL, NULL, 'day', 'Mars/Phobos'$$, '22023 tz unknown time zone "Mars/Phobos"'),
     ($$NULL, NULL, NULL, 'Mars/Phobos'$$, '22023 tz unknown time zone "Mars/Phobos"'),
     ($$NULL, NULL, 'day', '../../etc/passwd'$$, '22023 tz unknown time zone "../../etc/passwd"'),
+    ($$0, 1, 'day', 'ABC-1'$$, '22023 tz unknown time zone "ABC-1"'), -- as PostgreSQL would make up, and remember
+    ($$0, 1, 'day', 'Etc/ABC1'$$, '22023 tz unknown time zone "Etc/ABC1"'),
+    ($$0, 1, 'day', 'GMT+123'$$, '22023 tz unknown time zone "GMT+123"'),
+    ($$0, 1, 'day', 'UTC+1'$$, '22023 tz unknown time zone "UTC+1"'),
+    ($$0, 1, 'day', 'Etc/GMT+12'$$, NULL),
+    ($$0, 1, 'day', 'gmt-0'$$, NULL),
+    ($$0, 1, 'day', 'EST5EDT'$$, NULL),
     ($$0, 5000 * 3600000::bigint, 'hour', 'UTC'$$, NULL),
     ($$0, 5000 * 3600000::bigint + 1, 'hour', 'UTC'$$, '22023 from makes more than 5000 buckets up to the end of the range'),
     ($$-9223372036854775808, 9223372036854775807, NULL, NULL$$, NULL),
