@@ -1,7 +1,7 @@
 -- Tables, keys, indexes and their comments.
 BEGIN;
 \ir lib/setup.psql
-SELECT plan(17);
+SELECT plan(20);
 
 SELECT tables_are('frontdesk', ARRAY['agents', 'api_keys', 'call_home', 'call_rollup', 'call_rollup_delta', 'call_text', 'call_text_queue', 'call_total', 'calls', 'journal', 'login_attempts', 'schema_migrations', 'sync_cursors', 'sync_fetches', 'sync_finds', 'sync_state', 'user_agents', 'users'])
     WHERE to_regclass('frontdesk.schema_migrations') IS NOT NULL
@@ -23,6 +23,20 @@ SELECT is_empty(
       WHERE i.indisunique AND i.indrelid IN ('calls'::regclass, 'journal'::regclass, 'call_rollup'::regclass, 'call_rollup_delta'::regclass)
         AND a.attname <> 'agent_id'$$,
     'no unique index of calls, journal or rollups begins otherwise');
+
+-- All tables may be published for logical replication.
+SELECT is_empty(
+    $$SELECT c.oid::regclass FROM pg_class AS c
+      WHERE c.relnamespace = 'frontdesk'::regnamespace AND c.relkind = 'r' AND c.relreplident <> 'f'
+        AND NOT EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = c.oid AND i.indisprimary)$$,
+    'every table has what its rows are known by');
+SET LOCAL client_min_messages = error; -- a warning that wal_level is not logical
+CREATE PUBLICATION everything FOR ALL TABLES;
+RESET client_min_messages;
+SELECT send('{"event":"call_ended","call":{"call_id":"published","agent_id":"a","transcript":"word"}}');
+SELECT lives_ok('SELECT fold_rollups()', 'published, deltas are folded');
+SELECT lives_ok('SELECT index_text()', 'and texts indexed');
+DROP PUBLICATION everything;
 
 SELECT has_index('frontdesk', 'calls', 'calls_started_at_idx', ARRAY['agent_id', 'started_at', 'call_id'], 'pages by date');
 SELECT matches(pg_get_indexdef('calls_duration_idx'::regclass), '\(agent_id, COALESCE\(duration_ms, .*\), started_at, call_id\)',
