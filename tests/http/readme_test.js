@@ -1,4 +1,4 @@
-// What README.md and the runbook tell people to type is typed here, as it stands there: each indented
+// What README.md and other documents tell people to type is typed here, as it stands there: each indented
 // block, in its order, in one shell, in a folder like a checkout's, against a real server and cluster.
 // A new block is run too, without anybody's doing; what cannot be run is in a table here, with why.
 import assert from 'node:assert/strict';
@@ -21,8 +21,11 @@ const NOT_RUN = [
   [/^(server|pg_extension|sql|tests|docker)\/ {2,}/, 'names a folder'],
 ];
 
-// What a reader puts in the place of words in capitals.
-const PLACEHOLDERS = [[/\bkey revoke ID\b/, `key revoke "$(build/frontdesk key list | awk '{ id = $1 } END { print id }')"`]];
+// What a reader puts in the place of a word in capitals, or of what lies elsewhere.
+const PLACEHOLDERS = [
+  [/\bkey revoke ID\b/, `key revoke "$(build/frontdesk key list | awk '{ id = $1 } END { print id }')"`],
+  [/\/usr\/local\/bin\/frontdesk$/, 'build/frontdesk'],
+];
 
 // What people answer when they are asked.
 const ANSWERS = [[/^build\/frontdesk user add /, 'the one you gave\n']];
@@ -37,6 +40,12 @@ const BEFORE = [
     CREATE TABLE old_schema.calls (id text, agent_id text, call_id text, caller_info text, start_timestamp bigint, end_timestamp bigint, duration_ms int, duration_seconds int, transcript text,
       call_status text, disconnection_reason text, cost double precision, call_summary text, user_sentiment text, call_successful boolean, recording_url text, created_at timestamp, updated_at timestamp)`)],
   [/^psql frontdesk -c "ALTER ROLE/, async () => assert.equal((await frontdesk(['migrate'], settings(bare))).code, 0)],
+  [/^sed .*exceptions\.log \| addr2line/, async () => {
+    const logs = scratch();
+    const dying = await startServer(cluster, { ...env, PORT: '0', ADMIN_PORT: '0', LOG_DIR: logs });
+    await dying.stop('SIGSEGV');
+    fs.copyFileSync(path.join(logs, 'exceptions.log'), path.join(dir, 'exceptions.log'));
+  }],
   [/^pg_restore /, async () => {
     overview = (await get(server, '/api/dashboard/overview')).text;
     await server.stop();
@@ -62,6 +71,7 @@ const SAYS = [
   [/verify_rollups\(\)/, /\(0 rows\)/],
   [/rebuild_rollups\(\)/, /\(1 row\)/],
   [/prisma\.sql/, /calls/],
+  [/addr2line/, /^serve_run at .*serve\.c:\d+$/m],
 ];
 
 let cluster, bare, retell, server, dir, env, shell, overview;
@@ -146,10 +156,12 @@ function blocksOf(document) {
 const used = new Set();
 const rowsFor = (table, lines) => table.filter(([pattern]) => lines.some((line) => pattern.test(line)) && used.add(pattern));
 
-for (const document of ['README.md', 'docker/RUNBOOK.md', 'sql/analytics/README.md']) {
+const documents = ['.', 'docker', 'sql/analytics'].flatMap((folder) => fs.readdirSync(path.join(root, folder)).sort().filter((name) => name.endsWith('.md')).map((name) => path.join(folder, name)));
+
+for (const document of documents) {
+  const blocks = blocksOf(document);
+  if (blocks.length === 0) continue;
   test(`what ${document} says to type works as it stands there`, async () => {
-    const blocks = blocksOf(document);
-    assert.ok(blocks.length > 0);
     for (const { line, lines } of blocks) {
       const where = `${document}:${line}`;
       const rest = lines.filter((l) => rowsFor(NOT_RUN, [l]).length === 0);
