@@ -8,6 +8,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { BIN, RETELL_KEY, eventually, freePort, frontdesk, get, migrate, scratch, settings, startCluster, startServer } from './harness.js';
+import { blocksOf } from './readme.js';
 import { FakeRetell } from '../sim/retell.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -21,11 +22,8 @@ const NOT_RUN = [
   [/^(server|pg_extension|sql|tests|docker)\/ {2,}/, 'names a folder'],
 ];
 
-// What a reader puts in the place of a word in capitals, or of what lies elsewhere.
-const PLACEHOLDERS = [
-  [/\bkey revoke ID\b/, `key revoke "$(build/frontdesk key list | awk '{ id = $1 } END { print id }')"`],
-  [/\/usr\/local\/bin\/frontdesk$/, 'build/frontdesk'],
-];
+// What a reader puts in the place of words in capitals.
+const PLACEHOLDERS = [[/\bkey revoke ID\b/, `key revoke "$(build/frontdesk key list | awk '{ id = $1 } END { print id }')"`]];
 
 // What people answer when they are asked.
 const ANSWERS = [[/^build\/frontdesk user add /, 'the one you gave\n']];
@@ -40,12 +38,6 @@ const BEFORE = [
     CREATE TABLE old_schema.calls (id text, agent_id text, call_id text, caller_info text, start_timestamp bigint, end_timestamp bigint, duration_ms int, duration_seconds int, transcript text,
       call_status text, disconnection_reason text, cost double precision, call_summary text, user_sentiment text, call_successful boolean, recording_url text, created_at timestamp, updated_at timestamp)`)],
   [/^psql frontdesk -c "ALTER ROLE/, async () => assert.equal((await frontdesk(['migrate'], settings(bare))).code, 0)],
-  [/^sed .*exceptions\.log \| addr2line/, async () => {
-    const logs = scratch();
-    const dying = await startServer(cluster, { ...env, PORT: '0', ADMIN_PORT: '0', LOG_DIR: logs });
-    await dying.stop('SIGSEGV');
-    fs.copyFileSync(path.join(logs, 'exceptions.log'), path.join(dir, 'exceptions.log'));
-  }],
   [/^pg_restore /, async () => {
     overview = (await get(server, '/api/dashboard/overview')).text;
     await server.stop();
@@ -71,7 +63,6 @@ const SAYS = [
   [/verify_rollups\(\)/, /\(0 rows\)/],
   [/rebuild_rollups\(\)/, /\(1 row\)/],
   [/prisma\.sql/, /calls/],
-  [/addr2line/, /^serve_run at .*serve\.c:\d+$/m],
 ];
 
 let cluster, bare, retell, server, dir, env, shell, overview;
@@ -136,27 +127,11 @@ class Shell {
   }
 }
 
-/** The indented blocks of a document: {line, text}. */
-function blocksOf(document) {
-  const blocks = [];
-  let block = null;
-  let previous = '';
-  for (const [n, line] of fs.readFileSync(path.join(root, document), 'utf8').split('\n').entries()) {
-    if (line.startsWith('    ') && (block || previous === '')) {
-      if (!block) blocks.push((block = { line: n + 1, lines: [] }));
-      block.lines.push(line.slice(4));
-    } else {
-      block = null;
-    }
-    previous = line;
-  }
-  return blocks;
-}
-
 const used = new Set();
 const rowsFor = (table, lines) => table.filter(([pattern]) => lines.some((line) => pattern.test(line)) && used.add(pattern));
 
-const documents = ['.', 'docker', 'sql/analytics'].flatMap((folder) => fs.readdirSync(path.join(root, folder)).sort().filter((name) => name.endsWith('.md')).map((name) => path.join(folder, name)));
+const documents = ['.', 'docker', 'sql/analytics'].flatMap((folder) => fs.readdirSync(path.join(root, folder)).sort().filter((name) => name.endsWith('.md')).map((name) => path.join(folder, name)))
+  .filter((name) => name !== 'docker/RUNBOOK.md'); // runbook_test.js practises it
 
 for (const document of documents) {
   const blocks = blocksOf(document);
