@@ -161,7 +161,8 @@ static void flush_queue(struct queue *queue)
         construct_array(queue->agent_ids, queue->count, TEXTOID, -1, false, TYPALIGN_INT));
     values[1] = PointerGetDatum(
         construct_array(queue->call_ids, queue->count, TEXTOID, -1, false, TYPALIGN_INT));
-    run_plan(kept_plan(&slot, text, lengthof(types), types), values, NULL, false, SPI_OK_INSERT);
+    run_plan_as_owner("call_text_queue", kept_plan(&slot, text, lengthof(types), types), values,
+                      SPI_OK_INSERT);
     pfree(DatumGetPointer(values[0]));
     pfree(DatumGetPointer(values[1]));
     queue->count = 0;
@@ -234,10 +235,11 @@ static void forget_texts(void)
 {
     static SPIPlanPtr slots[2];
 
-    run_plan(kept_plan(&slots[0], "DELETE FROM frontdesk.call_text_queue", 0, NULL), NULL, NULL,
-             false, SPI_OK_DELETE);
-    run_plan(kept_plan(&slots[1], "DELETE FROM frontdesk.call_text", 0, NULL), NULL, NULL, false,
-             SPI_OK_DELETE);
+    run_plan_as_owner("call_text_queue",
+                      kept_plan(&slots[0], "DELETE FROM frontdesk.call_text_queue", 0, NULL), NULL,
+                      SPI_OK_DELETE);
+    run_plan_as_owner("call_text", kept_plan(&slots[1], "DELETE FROM frontdesk.call_text", 0, NULL),
+                      NULL, SPI_OK_DELETE);
 }
 
 static void queue_rows(const TriggerData *trigger)

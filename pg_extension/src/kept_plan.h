@@ -34,6 +34,15 @@ extern void run_plan(SPIPlanPtr plan, const Datum *values, const char *nulls, bo
                      int expected);
 
 /*
+ * The same, with the rights of the owner of frontdesk.`table`, which the plan writes: for trigger
+ * functions, whose caller may have none on it. They have those of the superuser who installed the
+ * extension, and must not use them, because what the table's owner has put on it (triggers,
+ * defaults) runs with the rights of whoever writes.
+ */
+extern void run_plan_as_owner(const char *table, SPIPlanPtr plan, const Datum *values,
+                              int expected);
+
+/*
  * A row of a plan that is streamed: its columns, valid during the call, which runs in a memory
  * context that is reset after each row.
  */

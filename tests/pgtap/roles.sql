@@ -1,7 +1,7 @@
 -- What the server's role and the analysts' role may do, and what they may not.
 BEGIN;
 \ir lib/setup.psql
-SELECT plan(31);
+SELECT plan(36);
 
 GRANT USAGE ON SCHEMA tap TO frontdesk_server, frontdesk_analyst;
 GRANT ALL ON ALL TABLES IN SCHEMA tap TO frontdesk_server, frontdesk_analyst;
@@ -52,6 +52,28 @@ SELECT throws_ok('DROP TABLE frontdesk.calls', '42501', NULL, 'the server drops 
 SELECT throws_ok('TRUNCATE frontdesk.calls', '42501', NULL, 'the server truncates nothing');
 SELECT throws_ok('CREATE TABLE frontdesk.mine ()', '42501', NULL, 'the server makes no table');
 SELECT throws_ok('CREATE SCHEMA mine', '42501', NULL, 'the server makes no schema');
+
+-- What the schema's owner puts on tables that triggers on calls write runs as that owner, and not as
+-- the superuser whose extension the triggers are of.
+RESET ROLE;
+SELECT nspowner::regrole AS owner FROM pg_namespace WHERE nspname = 'frontdesk' \gset
+SELECT isnt((SELECT rolsuper FROM pg_roles WHERE oid = :'owner'::regrole), true, 'the schema''s owner is no superuser');
+CREATE TABLE tap.seen (place text, as_who name, session name DEFAULT session_user);
+GRANT USAGE ON SCHEMA tap TO :"owner";
+GRANT INSERT ON tap.seen TO :"owner";
+SET LOCAL ROLE :"owner";
+CREATE FUNCTION frontdesk.see() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN INSERT INTO tap.seen VALUES (TG_TABLE_NAME || ' ' || TG_OP, current_user); RETURN NULL; END$$;
+CREATE TRIGGER see AFTER INSERT ON frontdesk.call_rollup_delta FOR EACH STATEMENT EXECUTE FUNCTION frontdesk.see();
+CREATE TRIGGER see AFTER TRUNCATE ON frontdesk.call_rollup FOR EACH STATEMENT EXECUTE FUNCTION frontdesk.see();
+CREATE TRIGGER see AFTER INSERT OR DELETE ON frontdesk.call_text_queue FOR EACH STATEMENT EXECUTE FUNCTION frontdesk.see();
+RESET ROLE;
+SELECT fold_rollups();
+SELECT send('{"event":"call_ended","call":{"call_id":"r2","agent_id":"r-agent","duration_ms":1000}}') = 'inserted' AS sent \gset
+SELECT is(current_user::text, session_user::text, 'a change by a superuser');
+TRUNCATE frontdesk.calls;
+SELECT bag_eq('SELECT DISTINCT place FROM tap.seen', ARRAY['call_rollup_delta INSERT', 'call_rollup TRUNCATE', 'call_text_queue INSERT', 'call_text_queue DELETE'], 'sets them off');
+SELECT is(ARRAY(SELECT DISTINCT as_who FROM tap.seen), ARRAY[:'owner'::name], 'as the owner');
+SELECT is(current_user::text, session_user::text, 'and only them');
 
 RESET ROLE;
 SELECT is_empty($$SELECT c.relname FROM pg_class AS c, aclexplode(c.relacl) AS a
