@@ -18,7 +18,7 @@ static const char replacement_escape[] = "\\ufffd";
 enum { NUMBER_EXPONENT_MAX = 308, EXPONENT_CAP = 1000000 };
 
 struct scanner {
-    const char *start, *at, *end;
+    const char *start, *end;
     struct json_scan *out;
     json_member_fn *told; /* NULL: nobody wants to know */
     void *context;
@@ -34,7 +34,9 @@ static bool is_digit(char c)
 
 static const char *skip_space(const char *at, const char *end)
 {
-    while (at < end && (*at == ' ' || *at == '\t' || *at == '\n' || *at == '\r'))
+    /* Nearly always there is none, and one comparison says so. */
+    while (at < end && (unsigned char)*at <= ' ' &&
+           (*at == ' ' || *at == '\t' || *at == '\n' || *at == '\r'))
         at++;
     return at;
 }
@@ -162,74 +164,82 @@ static const char *skip_plain(const char *at, const char *end)
     return at;
 }
 
-static bool fail(struct scanner *scan, const char *at, const char *error)
+/*
+ * What scans a part of the text takes where it starts, and returns where it ends; NULL when it is
+ * not well-formed, which is noted.
+ */
+static const char *fail(struct scanner *scan, const char *at, const char *error)
 {
     scan->out->error = error;
     scan->out->error_offset = (size_t)(at - scan->start);
-    return false;
+    return NULL;
 }
 
-/* The escape at scan->at, its backslash. */
-static bool scan_escape(struct scanner *scan)
+/* An escape, from its backslash on. */
+static const char *scan_escape(struct scanner *scan, const char *at)
 {
-    size_t left = (size_t)(scan->end - scan->at);
+    size_t left = (size_t)(scan->end - at);
     if (left < 2)
         return fail(scan, scan->end, "unterminated string");
-    if (scan->at[1] != 'u') {
-        if (scan->at[1] == '\0' || !strchr("\"\\/bfnrt", scan->at[1]))
-            return fail(scan, scan->at, "invalid escape");
-        scan->at += 2;
-        return true;
+    if (at[1] != 'u') {
+        if (at[1] == '\0' || !strchr("\"\\/bfnrt", at[1]))
+            return fail(scan, at, "invalid escape");
+        return at + 2;
     }
     size_t taken;
-    if (unicode_escape(scan->at, left, &taken) < 0)
+    if (unicode_escape(at, left, &taken) < 0)
         scan->out->dirty = true;
     if (taken == 0)
-        return fail(scan, scan->at, "invalid \\u escape");
-    scan->at += taken;
-    return true;
+        return fail(scan, at, "invalid \\u escape");
+    return at + taken;
 }
 
-/* The string at scan->at, its opening quote. */
-static bool scan_string(struct scanner *scan)
+/* A character of a string that is not plain, nor its end. */
+static const char *scan_special(struct scanner *scan, const char *at)
 {
-    scan->at++;
-    while ((scan->at = skip_plain(scan->at, scan->end)) < scan->end) {
-        unsigned char c = (unsigned char)*scan->at;
-        if (c == '"') {
-            scan->at++;
-            return true;
-        } else if (c == '\\') {
-            if (!scan_escape(scan))
-                return false;
-        } else if (c < 0x20) {
-            return fail(scan, scan->at, "control character in a string");
-        } else {
-            size_t length = utf8_length(scan->at, (size_t)(scan->end - scan->at));
-            if (length == 0)
-                scan->out->dirty = true;
-            scan->at += length ? length : 1;
-        }
+    if (*at == '\\')
+        return scan_escape(scan, at);
+    if ((unsigned char)*at < 0x20)
+        return fail(scan, at, "control character in a string");
+    size_t length = utf8_length(at, (size_t)(scan->end - at));
+    if (length == 0)
+        scan->out->dirty = true;
+    return at + (length ? length : 1);
+}
+
+/* A string, from its opening quote on. */
+static inline const char *scan_string(struct scanner *scan, const char *at)
+{
+    const char *const end = scan->end;
+    at = skip_plain(at + 1, end);
+    while (at < end && *at != '"') {
+        at = scan_special(scan, at);
+        if (!at)
+            return NULL;
+        at = skip_plain(at, end);
     }
-    return fail(scan, scan->end, "unterminated string");
+    return at < end ? at + 1 : fail(scan, end, "unterminated string");
 }
 
-static bool scan_digits(struct scanner *scan)
+static const char *skip_digits(const char *at, const char *end)
 {
-    if (scan->at == scan->end || !is_digit(*scan->at))
-        return fail(scan, scan->at, "digit expected in a number");
-    while (scan->at < scan->end && is_digit(*scan->at))
-        scan->at++;
-    return true;
+    while (at < end && is_digit(*at))
+        at++;
+    return at;
 }
 
-/* Notes the number at `s` when its first significant digit stands too far from the point. */
-static void note_far_number(struct scanner *scan, const char *s)
+static const char *no_digit(struct scanner *scan, const char *at)
+{
+    return fail(scan, at, "digit expected in a number");
+}
+
+/* Notes a number whose first significant digit stands too far from the point. */
+static void note_far_number(struct scanner *scan, const char *s, const char *end)
 {
     const char *at = s + (*s == '-');
     long point = 0, first = 0, exponent = 0;
     bool significant = false, fraction = false;
-    for (; at < scan->at && *at != 'e' && *at != 'E'; at++) {
+    for (; at < end && *at != 'e' && *at != 'E'; at++) {
         if (*at == '.') {
             fraction = true;
             continue;
@@ -240,9 +250,9 @@ static void note_far_number(struct scanner *scan, const char *s)
             first++;
         significant = significant || *at != '0';
     }
-    if (at < scan->at) {
+    if (at < end) {
         bool negative = at[1] == '-';
-        for (at += 1 + (at[1] == '-' || at[1] == '+'); at < scan->at; at++)
+        for (at += 1 + (at[1] == '-' || at[1] == '+'); at < end; at++)
             if (exponent < EXPONENT_CAP)
                 exponent = exponent * 10 + (*at - '0');
         exponent = negative ? -exponent : exponent;
@@ -255,147 +265,144 @@ static void note_far_number(struct scanner *scan, const char *s)
     }
 }
 
-static bool scan_number(struct scanner *scan)
+static const char *scan_number(struct scanner *scan, const char *s)
 {
-    const char *s = scan->at;
+    const char *end = scan->end, *integer = s + (*s == '-');
+    const char *at = skip_digits(integer, end), *from;
     bool exponent = false;
-    if (*scan->at == '-')
-        scan->at++;
-    const char *integer = scan->at;
-    if (!scan_digits(scan))
-        return false;
-    if (*integer == '0' && scan->at - integer > 1)
+
+    if (at == integer)
+        return no_digit(scan, at);
+    if (*integer == '0' && at - integer > 1)
         return fail(scan, integer, "leading zero in a number");
-    if (scan->at < scan->end && *scan->at == '.') {
-        scan->at++;
-        if (!scan_digits(scan))
-            return false;
+    if (at < end && *at == '.') {
+        from = at + 1;
+        at = skip_digits(from, end);
+        if (at == from)
+            return no_digit(scan, at);
     }
-    if (scan->at < scan->end && (*scan->at == 'e' || *scan->at == 'E')) {
+    if (at < end && (*at == 'e' || *at == 'E')) {
         exponent = true;
-        scan->at++;
-        if (scan->at < scan->end && (*scan->at == '+' || *scan->at == '-'))
-            scan->at++;
-        if (!scan_digits(scan))
-            return false;
+        from = at + 1;
+        if (from < end && (*from == '+' || *from == '-'))
+            from++;
+        at = skip_digits(from, end);
+        if (at == from)
+            return no_digit(scan, at);
     }
-    if (exponent || scan->at - s > 15)
-        note_far_number(scan, s);
-    return true;
+    if (exponent || at - s > 15)
+        note_far_number(scan, s, at);
+    return at;
 }
 
-static bool scan_word(struct scanner *scan, const char *word)
+static const char *scan_word(struct scanner *scan, const char *at, const char *word)
 {
     size_t len = strlen(word);
-    if ((size_t)(scan->end - scan->at) < len || memcmp(scan->at, word, len) != 0)
-        return fail(scan, scan->at, "value expected");
-    scan->at += len;
-    return true;
+    if ((size_t)(scan->end - at) < len || memcmp(at, word, len) != 0)
+        return fail(scan, at, "value expected");
+    return at + len;
 }
 
-static bool scan_scalar(struct scanner *scan)
+static const char *scan_scalar(struct scanner *scan, const char *at)
 {
-    switch (*scan->at) {
+    switch (*at) {
     case '"':
-        return scan_string(scan);
+        return scan_string(scan, at);
     case 't':
-        return scan_word(scan, "true");
+        return scan_word(scan, at, "true");
     case 'f':
-        return scan_word(scan, "false");
+        return scan_word(scan, at, "false");
     case 'n':
-        return scan_word(scan, "null");
+        return scan_word(scan, at, "null");
     default:
-        if (*scan->at == '-' || is_digit(*scan->at))
-            return scan_number(scan);
-        return fail(scan, scan->at, "value expected");
+        if (*at == '-' || is_digit(*at))
+            return scan_number(scan, at);
+        return fail(scan, at, "value expected");
     }
 }
 
-/* The key at scan->at, in `depth` containers, and the colon after it. */
-static bool scan_key(struct scanner *scan, int depth)
+/* Where the next token starts; NULL at the end of the text, where there should be one. */
+static const char *next_token(struct scanner *scan, const char *at)
 {
-    const char *key = scan->at;
+    at = skip_space(at, scan->end);
+    return at < scan->end ? at : fail(scan, at, "unexpected end");
+}
+
+/* A member's key and the colon after it, in `depth` containers; returns where its value starts. */
+static const char *scan_key(struct scanner *scan, const char *key, int depth)
+{
     if (*key != '"')
         return fail(scan, key, "key expected");
-    if (!scan_string(scan))
-        return false;
+    const char *at = scan_string(scan, key);
+    if (!at)
+        return NULL;
     if (depth <= JSON_MEMBERS_DEPTH)
-        scan->keys[depth] = (struct json_text){key, (size_t)(scan->at - key)};
-    scan->at = skip_space(scan->at, scan->end);
-    if (scan->at == scan->end || *scan->at != ':')
-        return fail(scan, scan->at, "colon expected after a key");
-    scan->at++;
-    return true;
+        scan->keys[depth] = (struct json_text){key, (size_t)(at - key)};
+    at = skip_space(at, scan->end);
+    if (at == scan->end || *at != ':')
+        return fail(scan, at, "colon expected after a key");
+    return next_token(scan, at + 1);
 }
 
-/* A value starts at scan->at, in `depth` containers. */
-static void begin_value(struct scanner *scan, int depth)
+/* A value that `depth` containers hold, at most JSON_MEMBERS_DEPTH, has ended before `at`. */
+static void end_value(struct scanner *scan, const char *at, int depth)
 {
-    if (depth <= JSON_MEMBERS_DEPTH)
-        scan->values[depth] = scan->at;
-}
-
-/* A value has ended before scan->at, in `depth` containers. */
-static void end_value(struct scanner *scan, int depth)
-{
-    if (!scan->told || depth > JSON_MEMBERS_DEPTH || scan->keys[depth].len == 0)
+    if (!scan->told || scan->keys[depth].len == 0)
         return;
     const char *value = scan->values[depth];
     /* Below an object that is no member, inside an array, are no members to tell of. */
     if (depth == 1 || scan->keys[1].len > 0)
         scan->told(scan->context, depth, scan->keys[depth],
-                   (struct json_text){value, (size_t)(scan->at - value)});
+                   (struct json_text){value, (size_t)(at - value)});
     scan->keys[depth].len = 0;
 }
 
+/* Each turn of the loop reads a value, its key before it, and what ends after it. */
 static bool scan_text(struct scanner *scan)
 {
-    enum { VALUE, FIRST_VALUE, KEY, FIRST_KEY, AFTER } expect = VALUE;
+    const char *const end = scan->end;
+    const char *at = next_token(scan, scan->start);
     uint64_t objects = 0; /* the lowest bit: is the innermost container an object? */
     int depth = 0;
 
-    for (;;) {
-        scan->at = skip_space(scan->at, scan->end);
-        if (scan->at == scan->end) {
-            if (expect == AFTER && depth == 0)
-                return true;
-            return fail(scan, scan->at, "unexpected end");
+    while (at) {
+        if (objects & 1 && !(at = scan_key(scan, at, depth)))
+            return false;
+        if (depth <= JSON_MEMBERS_DEPTH)
+            scan->values[depth] = at;
+        if (*at == '{' || *at == '[') {
+            if (depth == JSON_MAX_DEPTH)
+                return fail(scan, at, "nested too deeply");
+            depth++;
+            objects = objects << 1 | (*at == '{');
+            at = next_token(scan, at + 1);
+            if (!at || *at != (objects & 1 ? '}' : ']'))
+                continue;
+        } else {
+            at = scan_scalar(scan, at);
+            if (!at)
+                return false;
+            if (depth <= JSON_MEMBERS_DEPTH)
+                end_value(scan, at, depth);
+            at = skip_space(at, end);
         }
-        char c = *scan->at;
-        bool closes = depth > 0 && c == (objects & 1 ? '}' : ']');
-        if (closes && expect != VALUE && expect != KEY) {
-            scan->at++;
+        while (at < end && *at != ',' && depth > 0 && *at == (objects & 1 ? '}' : ']')) {
+            at++;
             depth--;
             objects >>= 1;
-            expect = AFTER;
-            end_value(scan, depth);
-        } else if (expect == AFTER) {
-            if (depth == 0)
-                return fail(scan, scan->at, "something after the value");
-            if (c != ',')
-                return fail(scan, scan->at, "comma or end of container expected");
-            scan->at++;
-            expect = objects & 1 ? KEY : VALUE;
-        } else if (expect == KEY || expect == FIRST_KEY) {
-            if (!scan_key(scan, depth))
-                return false;
-            expect = VALUE;
-        } else if (c == '{' || c == '[') {
-            if (depth == JSON_MAX_DEPTH)
-                return fail(scan, scan->at, "nested too deeply");
-            begin_value(scan, depth);
-            scan->at++;
-            depth++;
-            objects = objects << 1 | (c == '{');
-            expect = c == '{' ? FIRST_KEY : FIRST_VALUE;
-        } else {
-            begin_value(scan, depth);
-            if (!scan_scalar(scan))
-                return false;
-            expect = AFTER;
-            end_value(scan, depth);
+            if (depth <= JSON_MEMBERS_DEPTH)
+                end_value(scan, at, depth);
+            at = skip_space(at, end);
         }
+        if (depth == 0)
+            return at == end || fail(scan, at, "something after the value");
+        if (at == end)
+            return fail(scan, at, "unexpected end");
+        if (*at != ',')
+            return fail(scan, at, "comma or end of container expected");
+        at = next_token(scan, at + 1);
     }
+    return false;
 }
 
 bool json_scan(const char *s, size_t len, struct json_scan *out)
@@ -407,7 +414,7 @@ bool json_scan_members(const char *s, size_t len, struct json_scan *out, json_me
                        void *context)
 {
     struct scanner scan = {
-        .start = s, .at = s, .end = s + len, .out = out, .told = told, .context = context};
+        .start = s, .end = s + len, .out = out, .told = told, .context = context};
     *out = (struct json_scan){0};
     return scan_text(&scan);
 }
