@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/crash.h"
 #include "base/crypto.h"
+#include "base/thread.h"
 #include "db/migrate.h"
 #include "http/listener.h"
 #include "ingest/jobs.h"
@@ -349,6 +350,7 @@ int serve_run(void)
     int status = 1;
 
     set_descriptor_limit();
+    thread_expect_many();
     if (!config_read(&server.config, &errors) && start(&server, &errors)) {
         status = 0;
         log_info(server.log, "listening", LOG_INT("port", listener_port(server.main_listener)),

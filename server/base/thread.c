@@ -1,8 +1,14 @@
 #include "base/thread.h"
 
+#include <sys/prctl.h>
 #include <time.h>
 
-enum { STACK = 1024 * 1024 };
+enum { STACK = 1024 * 1024, FUTEX_LISTS = 2048 };
+
+#ifndef PR_FUTEX_HASH
+#define PR_FUTEX_HASH 78
+#define PR_FUTEX_HASH_SET_SLOTS 1
+#endif
 
 enum err thread_start(pthread_t *thread, void *(*run)(void *), void *arg)
 {
@@ -12,6 +18,11 @@ enum err thread_start(pthread_t *thread, void *(*run)(void *), void *arg)
     int failed = pthread_create(thread, &attr, run, arg);
     pthread_attr_destroy(&attr);
     return failed ? ERR_INTERNAL : ERR_OK;
+}
+
+void thread_expect_many(void)
+{
+    (void)prctl(PR_FUTEX_HASH, PR_FUTEX_HASH_SET_SLOTS, FUTEX_LISTS, 0, 0);
 }
 
 void thread_cond_init(pthread_cond_t *cond)
