@@ -12,6 +12,7 @@
 #include "http/limiter.h"
 #include "ingest/poller.h"
 #include "ingest/writer.h"
+#include "retell/signature.h"
 
 #include <stdatomic.h>
 #include <stdint.h>
@@ -27,6 +28,7 @@ struct app {
     struct poller *poller;
     struct guard guard;
     struct passwords *passwords;
+    struct signature_keys *webhook_keys;
     struct cors cors;
     struct limiter *limiter;   /* NULL: nobody is limited */
     int64_t started_ms;        /* clock_mono_ms() */

@@ -244,6 +244,8 @@ static bool build_app(struct server *server, struct buf *errors)
                      .jobs_pool = server->jobs_pool,
                      .metrics = server->metrics,
                      .writer = writer_new(server->ingest_pool, server->log, server->metrics),
+                     .webhook_keys = signature_keys_new(config->retell_webhook_keys.items,
+                                                        config->retell_webhook_keys.count),
                      .cors = cors_rule(config),
                      .guard = guard,
                      .passwords = server->passwords,
@@ -251,7 +253,7 @@ static bool build_app(struct server *server, struct buf *errors)
                      .schema_fitted = server->schema_fitted};
     if (config->rate_limit_max)
         server->app.limiter = limiter_new(config->rate_limit_max, config->rate_limit_window_ms);
-    if (!server->app.writer || !server->metrics ||
+    if (!server->app.writer || !server->app.webhook_keys || !server->metrics ||
         (config->rate_limit_max && !server->app.limiter)) {
         buf_puts(errors, "short of memory\n");
         return false;
@@ -329,6 +331,7 @@ static void stop(struct server *server)
         (void)keeper_write_uses(&server->keeper); /* what was used since the job's last round */
     passwords_stop(server->passwords);
     limiter_free(server->app.limiter);
+    signature_keys_free(server->app.webhook_keys);
     struct db_pool *const pools[] = {server->api_pool, server->ingest_pool, server->jobs_pool};
     for (size_t i = 0; i < sizeof pools / sizeof pools[0]; i++)
         db_pool_close(pools[i]);

@@ -45,11 +45,10 @@ bool webhook_admit(struct app *app, const struct request *req, struct response *
 static bool check_signature(struct app *app, const struct request *req, struct response *res,
                             int64_t *sent_ms)
 {
-    const struct config_list *list = &app->config->retell_webhook_keys;
-    const struct signature_keys keys = {.keys = list->items, .count = list->count};
     const char *header = request_header(req, SIGNATURE_HEADER);
-    enum signature_result result = signature_verify(header, header ? strlen(header) : 0, req->body,
-                                                    req->body_len, &keys, clock_wall_ms(), sent_ms);
+    enum signature_result result =
+        signature_verify(header, header ? strlen(header) : 0, req->body, req->body_len,
+                         app->webhook_keys, clock_wall_ms(), sent_ms);
     return result == SIGNATURE_OK || refuse(app, req, res, result);
 }
 

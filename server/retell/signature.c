@@ -6,11 +6,17 @@
 #include <openssl/params.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { MAX_MS_DIGITS = 15, DIGEST_SIZE = 32, DIGEST_HEX = 2 * DIGEST_SIZE };
 
 static const int64_t max_ms = INT64_C(999999999999999);
+
+struct signature_keys {
+    size_t count;
+    EVP_MAC_CTX *begun[]; /* only copied: to look for the algorithm takes longer than to use it */
+};
 
 /* A header taken apart; `digits` points into it, since those very characters were signed. */
 struct parts {
@@ -62,40 +68,72 @@ static bool parse_header(const char *header, size_t len, struct parts *parts)
     return parse_hex_digest(digits + count + 3, parts->digest);
 }
 
-/* HMAC-SHA256 under `key` of the body and then the digits, without joining them in memory. */
-static bool hmac(EVP_MAC *mac, const char *key, const void *body, size_t len, const char *digits,
-                 size_t digit_count, unsigned char out[DIGEST_SIZE])
+/* HMAC-SHA256 under `key`, about to be given bytes; NULL when OpenSSL fails. */
+static EVP_MAC_CTX *begin_mac(const char *key)
 {
     char sha256[] = "SHA256";
     const OSSL_PARAM params[] = {
         OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, sha256, 0),
         OSSL_PARAM_construct_end(),
     };
+    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    EVP_MAC_CTX *ctx = mac ? EVP_MAC_CTX_new(mac) : NULL;
+    EVP_MAC_free(mac); /* a context holds on to it */
+    if (ctx && EVP_MAC_init(ctx, (const unsigned char *)key, strlen(key), params))
+        return ctx;
+    EVP_MAC_CTX_free(ctx);
+    return NULL;
+}
+
+/* The digest of the body and then the digits, without joining them in memory; frees `ctx`. */
+static bool finish_mac(EVP_MAC_CTX *ctx, const void *body, size_t len, const char *digits,
+                       size_t digit_count, unsigned char out[DIGEST_SIZE])
+{
     size_t out_len = 0;
-    EVP_MAC_CTX *ctx = EVP_MAC_CTX_new(mac);
-    bool good = ctx && EVP_MAC_init(ctx, (const unsigned char *)key, strlen(key), params) &&
-                EVP_MAC_update(ctx, body, len) &&
+    bool good = ctx && EVP_MAC_update(ctx, body, len) &&
                 EVP_MAC_update(ctx, (const unsigned char *)digits, digit_count) &&
                 EVP_MAC_final(ctx, out, &out_len, DIGEST_SIZE) && out_len == DIGEST_SIZE;
     EVP_MAC_CTX_free(ctx);
     return good;
 }
 
+struct signature_keys *signature_keys_new(const char *const *keys, size_t count)
+{
+    struct signature_keys *made = calloc(1, sizeof *made + count * sizeof made->begun[0]);
+    if (!made)
+        return NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (keys[i][0] == '\0')
+            continue;
+        EVP_MAC_CTX *begun = begin_mac(keys[i]);
+        if (!begun) {
+            signature_keys_free(made);
+            return NULL;
+        }
+        made->begun[made->count++] = begun;
+    }
+    return made;
+}
+
+void signature_keys_free(struct signature_keys *keys)
+{
+    if (!keys)
+        return;
+    for (size_t i = 0; i < keys->count; i++)
+        EVP_MAC_CTX_free(keys->begun[i]);
+    free(keys);
+}
+
 static bool any_key_made(const struct parts *parts, const void *body, size_t len,
                          const struct signature_keys *keys)
 {
-    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-    if (!mac)
-        return false;
     bool matched = false;
     for (size_t i = 0; i < keys->count; i++) {
         unsigned char digest[DIGEST_SIZE];
-        if (keys->keys[i][0] == '\0')
-            continue;
-        if (hmac(mac, keys->keys[i], body, len, parts->digits, parts->digit_count, digest))
+        EVP_MAC_CTX *ctx = EVP_MAC_CTX_dup(keys->begun[i]);
+        if (finish_mac(ctx, body, len, parts->digits, parts->digit_count, digest))
             matched |= CRYPTO_memcmp(digest, parts->digest, DIGEST_SIZE) == 0;
     }
-    EVP_MAC_free(mac);
     return matched;
 }
 
@@ -137,10 +175,7 @@ enum err signature_sign(const char *key, const void *body, size_t len, int64_t m
         return ERR_INVALID;
     int n = snprintf(out, SIGNATURE_SIZE, "v=%lld,d=", (long long)ms);
     unsigned char digest[DIGEST_SIZE];
-    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-    bool good = mac && hmac(mac, key, body, len, out + 2, (size_t)n - 5, digest);
-    EVP_MAC_free(mac);
-    if (!good)
+    if (!finish_mac(begin_mac(key), body, len, out + 2, (size_t)n - 5, digest))
         return ERR_INTERNAL;
     char *hex = out + n;
     for (size_t i = 0; i < DIGEST_SIZE; i++, hex += 2)

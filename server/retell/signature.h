@@ -28,11 +28,15 @@ enum signature_result {
     SIGNATURE_WRONG,     /* no key of the list made it for these bytes at that time */
 };
 
-/* The keys that are accepted; an empty key is never one of them. */
-struct signature_keys {
-    const char *const *keys;
-    size_t count;
-};
+/* The keys that are accepted, ready to be tried: what does not depend on the body is done once. */
+struct signature_keys;
+
+/*
+ * The `count` keys at `keys`, which need not stay; an empty one is left out. NULL when memory is
+ * short or OpenSSL fails. To be freed with signature_keys_free, which takes NULL too.
+ */
+struct signature_keys *signature_keys_new(const char *const *keys, size_t count);
+void signature_keys_free(struct signature_keys *keys);
 
 /*
  * Is `header` (`header_len` bytes, NULL when the request had none) a signature of `body` by one of
