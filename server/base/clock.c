@@ -1,6 +1,5 @@
 #include "base/clock.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,15 +32,48 @@ struct timespec clock_mono_timespec(int64_t mono_ms)
     return (struct timespec){.tv_sec = mono_ms / 1000, .tv_nsec = mono_ms % 1000 * 1000000};
 }
 
+/* Writes `value` with at least `digits` digits, then `after`; returns where that ends. */
+static char *put(char *at, int64_t value, int digits, char after)
+{
+    for (int64_t rest = value; digits < 12 && rest >= 10000; rest /= 10)
+        digits++;
+    for (int i = digits - 1; i >= 0; i--, value /= 10)
+        at[i] = (char)('0' + value % 10);
+    at[digits] = after;
+    return at + digits + 1;
+}
+
+/*
+ * By hand, because every line of the log has one: libc's gmtime takes a lock that all threads share.
+ * Years are counted from March, so that the leap day is the last; 146097 days are 400 of them.
+ */
 void clock_iso(int64_t wall_ms, char out[CLOCK_ISO_SIZE])
 {
-    int ms = (int)((wall_ms % 1000 + 1000) % 1000);
-    time_t seconds = (time_t)((wall_ms - ms) / 1000);
-    struct tm tm;
-    char date[24];
-    if (!gmtime_r(&seconds, &tm) || !strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &tm))
-        date[0] = '\0';
-    (void)snprintf(out, CLOCK_ISO_SIZE, "%s.%03dZ", date, ms);
+    const int64_t day_ms = 86400000;
+    int64_t ms = (wall_ms % day_ms + day_ms) % day_ms;
+    int64_t days = (wall_ms - ms) / day_ms + 719468; /* since 0000-03-01 */
+    int64_t era = (days >= 0 ? days : days - 146096) / 146097;
+    int64_t day = days - era * 146097; /* of the era */
+    int64_t year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
+    int64_t day_of_year = day - (365 * year + year / 4 - year / 100);
+    int64_t month = (5 * day_of_year + 2) / 153; /* 0: March */
+    int64_t day_of_month = day_of_year - (153 * month + 2) / 5 + 1;
+    char *at = out;
+
+    month = month < 10 ? month + 3 : month - 9;
+    year += era * 400 + (month <= 2);
+    if (year < 0) {
+        *at++ = '-';
+        year = -year;
+    }
+    at = put(at, year, 4, '-');
+    at = put(at, month, 2, '-');
+    at = put(at, day_of_month, 2, 'T');
+    at = put(at, ms / 3600000, 2, ':');
+    at = put(at, ms / 60000 % 60, 2, ':');
+    at = put(at, ms / 1000 % 60, 2, '.');
+    at = put(at, ms % 1000, 3, 'Z');
+    *at = '\0';
 }
 
 /* Takes exactly `count` digits and moves on; false when they are not there. */

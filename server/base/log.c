@@ -20,8 +20,8 @@
 
 enum {
     PATIENCE_MS = 1000, /* with a pipe that nobody reads */
-    GATHER_MS = 5, /* until the first line after a pause is written, with all that came since */
-    PIECE = 4096,  /* PIPE_BUF: what poll(2) says a pipe has room for */
+    GATHER_MS = 5,      /* from the first line until it is written, with all that came since */
+    PIECE = 4096,       /* PIPE_BUF: what poll(2) says a pipe has room for */
 };
 
 /* Where lines go. Standard output and combined.log get the same ones. */
@@ -45,8 +45,9 @@ struct log {
     struct log_options options;
     int fds[FILE_COUNT]; /* -1: none. The numbers stay; log_reopen puts other files behind them */
     pthread_t writer;
-    pthread_mutex_t lock; /* guards all below */
-    pthread_cond_t filled;
+    pthread_mutex_t lock;  /* guards all below */
+    pthread_cond_t filled; /* the writer is idle, or is to stop */
+    bool idle;             /* the writer waits for a line, and for that only */
     struct buf front[STREAM_COUNT];
     unsigned dropped;
     bool stopping;
@@ -158,11 +159,12 @@ static void *write_lines(void *arg)
 
     pthread_mutex_lock(&log->lock);
     while (!log->stopping || log->front[STREAM_ALL].len) {
-        if (!log->front[STREAM_ALL].len) {
+        log->idle = !log->front[STREAM_ALL].len;
+        if (log->idle) {
             pthread_cond_wait(&log->filled, &log->lock);
-            gather(log);
             continue;
         }
+        gather(log);
         for (int i = 0; i < STREAM_COUNT; i++) {
             struct buf taken = log->front[i];
             log->front[i] = back[i];
@@ -254,8 +256,10 @@ static void add_text(struct buf *line, const struct log_field *f)
 static void format_line(const struct log *log, enum log_level level, const char *message,
                         const struct log_field *fields, unsigned count, struct buf *line)
 {
+    enum { USUAL = 500 };
     char now[CLOCK_ISO_SIZE];
     clock_iso(clock_wall_ms(), now);
+    (void)buf_reserve(line, USUAL);
     if (log->options.format == LOG_JSON) {
         buf_puts(line, "{\"time\":\"");
         buf_puts(line, now);
@@ -313,15 +317,15 @@ void log_write(const struct log *const_log, enum log_level level, const char *me
     format_line(log, level, message, fields, count, &line);
     if (!line.failed) {
         pthread_mutex_lock(&log->lock);
-        bool was_empty = !log->front[STREAM_ALL].len;
         confess(log);
         append(log, STREAM_ALL, &line);
         if (level >= LOG_ERROR)
             append(log, STREAM_ERRORS, &line);
         if (level == LOG_REJECTION)
             append(log, STREAM_REJECTIONS, &line);
-        if (was_empty)
+        if (log->idle)
             pthread_cond_signal(&log->filled);
+        log->idle = false;
         pthread_mutex_unlock(&log->lock);
     }
     buf_free(&line);

@@ -75,9 +75,17 @@ void response_empty(struct response *res, int status)
     res->content_type = NULL;
 }
 
+static void add_header(struct buf *out, const char *name, const char *value)
+{
+    buf_puts(out, name);
+    buf_puts(out, ": ");
+    buf_puts(out, value);
+    buf_puts(out, "\r\n");
+}
+
 void response_header(struct response *res, const char *name, const char *value)
 {
-    buf_printf(&res->headers, "%s: %s\r\n", name, value);
+    add_header(&res->headers, name, value);
 }
 
 static void add_member(struct buf *out, const char *name, const char *value)
@@ -119,18 +127,26 @@ void response_finish(struct response *res, const struct request *req, bool produ
                        "The server could not answer this request; its log says why.");
     }
     buf_reserve(out, res->body.len + res->headers.len + 1024);
-    buf_printf(out, "HTTP/1.1 %d %s\r\nX-Request-Id: %s\r\n", res->status,
-               response_reason(res->status), req->id);
+    buf_puts(out, "HTTP/1.1 ");
+    buf_add_int(out, res->status);
+    buf_puts(out, " ");
+    buf_puts(out, response_reason(res->status));
+    buf_puts(out, "\r\n");
+    add_header(out, "X-Request-Id", req->id);
     buf_puts(out, security_headers);
     if (production)
         buf_puts(out, "Strict-Transport-Security: max-age=31536000; includeSubDomains\r\n");
     cors_add(cors, req, out);
     buf_add(out, res->headers.data ? res->headers.data : "", res->headers.len);
     if (res->content_type)
-        buf_printf(out, "Content-Type: %s\r\n", res->content_type);
-    if (res->status != 204)
-        buf_printf(out, "Content-Length: %zu\r\n", res->body.len);
-    buf_printf(out, "Connection: %s\r\n\r\n", res->close ? "close" : "keep-alive");
+        add_header(out, "Content-Type", res->content_type);
+    if (res->status != 204) {
+        buf_puts(out, "Content-Length: ");
+        buf_add_int(out, (int64_t)res->body.len);
+        buf_puts(out, "\r\n");
+    }
+    add_header(out, "Connection", res->close ? "close" : "keep-alive");
+    buf_puts(out, "\r\n");
     if (req->method != METHOD_HEAD && res->status != 204)
         buf_add(out, res->body.data ? res->body.data : "", res->body.len);
 }

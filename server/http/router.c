@@ -102,30 +102,40 @@ static bool take_body(const struct router *router, const struct route *route, st
     return false;
 }
 
+static void add_number(struct buf *out, const char *before, int64_t number)
+{
+    buf_puts(out, before);
+    buf_add_int(out, number);
+}
+
 /* Counts the request and says in the headers what is left of its limit; a 429 when it is over. */
 static void count_request(const struct router *router, enum limit limit, struct request *req,
                           struct response *res)
 {
     int64_t now_ms = clock_mono_ms();
     const struct limit_state state = limiter_count(router->limiter, limit, &req->client, now_ms);
-    long long seconds = (state.reset_ms + 999) / 1000;
+    int64_t seconds = (state.reset_ms + 999) / 1000;
     const char *name = limiter_limit_name(limit);
 
     if (!state.within)
         buf_free(&res->headers); /* of the answer that this one stands for */
-    buf_printf(&res->headers,
-               "RateLimit-Policy: \"%s\";q=%lld;w=%lld\r\n"
-               "RateLimit: \"%s\";r=%lld;t=%lld\r\n"
-               "X-RateLimit-Limit: %lld\r\n"
-               "X-RateLimit-Remaining: %lld\r\n"
-               "X-RateLimit-Reset: %lld\r\n",
-               name, (long long)state.max, (long long)(state.window_ms + 999) / 1000, name,
-               (long long)state.remaining, seconds, (long long)state.max,
-               (long long)state.remaining,
-               (long long)(clock_wall_ms() + state.reset_ms + 999) / 1000);
+    buf_puts(&res->headers, "RateLimit-Policy: \"");
+    buf_puts(&res->headers, name);
+    add_number(&res->headers, "\";q=", state.max);
+    add_number(&res->headers, ";w=", (state.window_ms + 999) / 1000);
+    buf_puts(&res->headers, "\r\nRateLimit: \"");
+    buf_puts(&res->headers, name);
+    add_number(&res->headers, "\";r=", state.remaining);
+    add_number(&res->headers, ";t=", seconds);
+    add_number(&res->headers, "\r\nX-RateLimit-Limit: ", state.max);
+    add_number(&res->headers, "\r\nX-RateLimit-Remaining: ", state.remaining);
+    add_number(&res->headers,
+               "\r\nX-RateLimit-Reset: ", (clock_wall_ms() + state.reset_ms + 999) / 1000);
+    if (!state.within)
+        add_number(&res->headers, "\r\nRetry-After: ", seconds);
+    buf_puts(&res->headers, "\r\n");
     if (state.within)
         return;
-    buf_printf(&res->headers, "Retry-After: %lld\r\n", seconds);
     res->close = true; /* a flood may not keep its workers */
     response_error(
         res, req, 429, "too_many_requests",

@@ -3,6 +3,9 @@
 
 #include "unit.h"
 
+#include <stdio.h>
+#include <time.h>
+
 static void understands_iso_dates_and_milliseconds(void **state)
 {
     (void)state;
@@ -95,12 +98,36 @@ static void writes_what_it_reads(void **state)
     }
 }
 
+/* Every day of four centuries and more, and then leaps to the ends of what a caller may name. */
+static void writes_what_libc_would(void **state)
+{
+    (void)state;
+    const int64_t day_ms = 86400000;
+    const int64_t first = -800 * 366 * day_ms, last = INT64_C(999999999999999);
+    for (int64_t ms = first; ms <= last;
+         ms += ms < 500 * 366 * day_ms ? day_ms - 1 : 977 * day_ms) {
+        char iso[CLOCK_ISO_SIZE], date[24], expected[CLOCK_ISO_SIZE];
+        int64_t part = (ms % 1000 + 1000) % 1000;
+        time_t seconds = (time_t)((ms - part) / 1000);
+        struct tm tm;
+        assert_non_null(gmtime_r(&seconds, &tm));
+        assert_true(strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &tm) > 0);
+        (void)snprintf(expected, sizeof expected, "%s.%03dZ", date, (int)part);
+        clock_iso(ms, iso);
+        assert_string_equal(iso, expected);
+    }
+    char iso[CLOCK_ISO_SIZE];
+    clock_iso(INT64_C(-62198755200000), iso);
+    assert_string_equal(iso, "-0001-01-01T00:00:00.000Z");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(understands_iso_dates_and_milliseconds),
         cmocka_unit_test(refuses_what_is_no_moment),
         cmocka_unit_test(writes_what_it_reads),
+        cmocka_unit_test(writes_what_libc_would),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
