@@ -22,7 +22,8 @@ struct app {
     const struct log *log;
     struct db_pool *api_pool;    /* pages and rows; never waits behind ingest */
     struct db_pool *ingest_pool; /* the writer's */
-    struct db_pool *jobs_pool;   /* probes and periodic work */
+    struct db_pool *jobs_pool;   /* periodic work */
+    struct db_pool *probe_pool;  /* readiness and metrics; never waits behind periodic work */
     struct metrics *metrics;
     struct writer *writer;
     struct poller *poller;

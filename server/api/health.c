@@ -46,7 +46,7 @@ void readiness(struct app *app, const struct request *req, struct response *res)
     enum schema_state state = SCHEMA_UNKNOWN;
     int64_t deadline = clock_mono_ms() + PROBE_MS;
 
-    if (db_pool_take(app->jobs_pool, deadline, &conn)) {
+    if (db_pool_take(app->probe_pool, deadline, &conn)) {
         not_ready(req, res, "The database does not answer.");
         return;
     }
@@ -59,6 +59,6 @@ void readiness(struct app *app, const struct request *req, struct response *res)
         response_json(res, 200, ready, sizeof ready - 1);
     else
         not_ready(req, res, unfit[state]);
-    db_pool_give(app->jobs_pool, conn);
+    db_pool_give(app->probe_pool, conn);
     buf_free(&reasons);
 }

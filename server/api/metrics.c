@@ -20,7 +20,8 @@ static void look_at_pools(struct app *app)
 {
     struct db_pool *const pools[METRIC_POOLS] = {[METRIC_POOL_API] = app->api_pool,
                                                  [METRIC_POOL_INGEST] = app->ingest_pool,
-                                                 [METRIC_POOL_JOBS] = app->jobs_pool};
+                                                 [METRIC_POOL_JOBS] = app->jobs_pool,
+                                                 [METRIC_POOL_PROBES] = app->probe_pool};
     for (size_t i = 0; i < METRIC_POOLS; i++) {
         unsigned open = 0;
         unsigned waiting = 0;
@@ -34,7 +35,7 @@ static void look_at_pools(struct app *app)
 static void look_at_database(struct app *app)
 {
     struct db_result *result = NULL;
-    enum err err = db_pool_query(app->jobs_pool, STATEMENT_METRICS, NULL,
+    enum err err = db_pool_query(app->probe_pool, STATEMENT_METRICS, NULL,
                                  clock_mono_ms() + SCRAPE_MS, &result);
     bool answered = !err && db_rows(result) == 1;
     metrics_set(app->metrics, METRIC_DATABASE_UP, 0, answered);

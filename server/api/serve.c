@@ -25,6 +25,7 @@ enum {
     ADMIN_THREADS = 16, /* for probes and scrapes, each over in a moment */
     INGEST_CONNECTIONS = WRITER_LEADERS + 1,
     JOBS_CONNECTIONS = 2,
+    PROBE_CONNECTIONS = 2,
     MAX_WAITING = 1024,
     GRACE_MS = 25000, /* below the 30 s after which supervisors commonly kill */
 };
@@ -44,7 +45,7 @@ struct server {
     struct config config;
     struct log *log;
     struct metrics *metrics;
-    struct db_pool *api_pool, *ingest_pool, *jobs_pool;
+    struct db_pool *api_pool, *ingest_pool, *jobs_pool, *probe_pool;
     struct identities *identities;
     struct passwords *passwords;
     struct keeper keeper;
@@ -147,6 +148,29 @@ static enum err start_pool(struct server *server, const char *name, const char *
     return db_pool_start(&options, pool);
 }
 
+/* What must not wait for each other has pools of its own. */
+static bool start_pools(struct server *server, struct buf *errors)
+{
+    const unsigned api_connections = (unsigned)server->config.db_pool_size;
+    const struct {
+        const char *name, *options;
+        unsigned size;
+        struct db_pool **pool;
+    } pools[] = {
+        {"frontdesk-ingest", db_options, INGEST_CONNECTIONS, &server->ingest_pool},
+        {"frontdesk-api", db_options, api_connections, &server->api_pool},
+        {"frontdesk-jobs", db_jobs_options, JOBS_CONNECTIONS, &server->jobs_pool},
+        {"frontdesk-probes", db_options, PROBE_CONNECTIONS, &server->probe_pool},
+    };
+    for (size_t i = 0; i < sizeof pools / sizeof pools[0]; i++) {
+        if (start_pool(server, pools[i].name, pools[i].options, pools[i].size, pools[i].pool)) {
+            buf_puts(errors, "short of memory or threads\n");
+            return false;
+        }
+    }
+    return true;
+}
+
 /* The keys that tokens are signed with. Without JWT_SECRET they die with this process. */
 static enum err token_keys(struct server *server, struct token_keys *keys)
 {
@@ -225,16 +249,7 @@ static bool build_app(struct server *server, struct buf *errors)
     server->metrics = routes_metrics();
     metrics_set(server->metrics, METRIC_BUILD_INFO, 0, 1);
     metrics_set(server->metrics, METRIC_START_TIME_SECONDS, 0, clock_wall_ms());
-    if (start_pool(server, "frontdesk-ingest", db_options, INGEST_CONNECTIONS,
-                   &server->ingest_pool) ||
-        start_pool(server, "frontdesk-api", db_options, (unsigned)config->db_pool_size,
-                   &server->api_pool) ||
-        start_pool(server, "frontdesk-jobs", db_jobs_options, JOBS_CONNECTIONS,
-                   &server->jobs_pool)) {
-        buf_puts(errors, "short of memory or threads\n");
-        return false;
-    }
-    if (!start_auth(server, &guard, errors))
+    if (!start_pools(server, errors) || !start_auth(server, &guard, errors))
         return false;
     server->app =
         (struct app){.config = config,
@@ -242,6 +257,7 @@ static bool build_app(struct server *server, struct buf *errors)
                      .api_pool = server->api_pool,
                      .ingest_pool = server->ingest_pool,
                      .jobs_pool = server->jobs_pool,
+                     .probe_pool = server->probe_pool,
                      .metrics = server->metrics,
                      .writer = writer_new(server->ingest_pool, server->log, server->metrics),
                      .webhook_keys = signature_keys_new(config->retell_webhook_keys.items,
@@ -332,7 +348,8 @@ static void stop(struct server *server)
     passwords_stop(server->passwords);
     limiter_free(server->app.limiter);
     signature_keys_free(server->app.webhook_keys);
-    struct db_pool *const pools[] = {server->api_pool, server->ingest_pool, server->jobs_pool};
+    struct db_pool *const pools[] = {server->api_pool, server->ingest_pool, server->jobs_pool,
+                                     server->probe_pool};
     for (size_t i = 0; i < sizeof pools / sizeof pools[0]; i++)
         db_pool_close(pools[i]);
     for (size_t i = 0; i < sizeof pools / sizeof pools[0]; i++)

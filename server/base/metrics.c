@@ -23,7 +23,7 @@ static const uint64_t request_bounds[MAX_BOUNDS] = {250,   500,    1000,   2500,
 static const uint64_t batch_bounds[MAX_BOUNDS] = {1, 2, 4, 8, 16, 32, 64};
 
 static const char *const codes[] = {"1xx", "2xx", "3xx", "4xx", "5xx"};
-static const char *const pools[] = {"api", "ingest", "jobs"};
+static const char *const pools[] = {"api", "ingest", "jobs", "probes"};
 static const char *const results[] = {"stored",        "unchanged", "kept",      "dead",
                                       "bad_signature", "bad_body",  "not_stored"};
 static const char *const versions[] = {FRONTDESK_VERSION};

@@ -43,7 +43,13 @@ enum metric {
 enum metric_code { METRIC_1XX, METRIC_2XX, METRIC_3XX, METRIC_4XX, METRIC_5XX, METRIC_CODES };
 
 /* Values of the label `pool` of the METRIC_DATABASE_ ones. */
-enum metric_pool { METRIC_POOL_API, METRIC_POOL_INGEST, METRIC_POOL_JOBS, METRIC_POOLS };
+enum metric_pool {
+    METRIC_POOL_API,
+    METRIC_POOL_INGEST,
+    METRIC_POOL_JOBS,
+    METRIC_POOL_PROBES,
+    METRIC_POOLS
+};
 
 /* Values of the label `result` of METRIC_WEBHOOKS. */
 enum metric_webhook {

@@ -6,6 +6,7 @@ import { after, before, test } from 'node:test';
 import {
   Raw, WEBHOOK, eventually, frontdesk, get, post, request, scratch, settings, sign, startCluster, startServer, within,
 } from './harness.js';
+import { metricsOf } from './metrics.js';
 import { ended, endedCall } from './samples.js';
 
 // "Within 2 s" of the contract, and what a busy machine may add.
@@ -334,6 +335,23 @@ test('P6: tables locked: 503 within 2 s, and recovery when the lock goes', async
   await unavailable(server);
   await lock;
   await recovered(server);
+  await server.stop();
+});
+
+test('periodic work that waits, on every connection it has, takes no server out of service', async () => {
+  const server = await startServer(cluster);
+  assert.equal((await post(server, ended(endedCall()))).status, 204);
+  const lock = cluster.exec('BEGIN; LOCK TABLE frontdesk.call_rollup, frontdesk.call_text; SELECT pg_sleep(4); COMMIT');
+  const waiting = () => cluster.value("SELECT count(*)::int FROM pg_stat_activity WHERE application_name = 'frontdesk-jobs' AND wait_event_type = 'Lock'");
+  let both = 0; // times that both connections of periodic work were seen waiting
+  for (const end = Date.now() + 4000; Date.now() < end;) {
+    both += (await waiting()) === 2;
+    assert.equal((await post(server, ended(endedCall()))).status, 204);
+    assert.equal((await request(server, 'GET', '/readyz', { port: server.adminPort })).status, 200);
+    assert.equal((await metricsOf(server)).value('frontdesk_database_up'), 1);
+  }
+  assert.ok(both > 0);
+  await lock;
   await server.stop();
 });
 
