@@ -6,7 +6,6 @@
 #include "ingest/fold.h"
 #include "ingest/text_index.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -66,7 +65,9 @@ struct jobs {
     struct jobs_options opt;
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    bool stopping; /* guarded by lock */
+    pthread_cond_t ended;
+    bool stopping;    /* guarded by lock, as is the next */
+    unsigned running; /* threads */
     struct job list[JOB_COUNT];
 };
 
@@ -110,6 +111,10 @@ static void *run_job(void *arg)
         if (result == JOB_DONE)
             pause_for(job, job->work->every_ms);
     }
+    pthread_mutex_lock(&job->jobs->lock);
+    job->jobs->running--;
+    pthread_cond_signal(&job->jobs->ended);
+    pthread_mutex_unlock(&job->jobs->lock);
     return NULL;
 }
 
@@ -122,13 +127,17 @@ enum err jobs_start(const struct jobs_options *options, struct jobs **out)
     jobs->opt = *options;
     pthread_mutex_init(&jobs->lock, NULL);
     thread_cond_init(&jobs->wake);
+    thread_cond_init(&jobs->ended);
+    pthread_mutex_lock(&jobs->lock);
     for (size_t i = 0; i < JOB_COUNT && !failed; i++) {
         struct job *job = &jobs->list[i];
         job->jobs = jobs;
         job->work = &table[i];
         failed = thread_start(&job->thread, run_job, job) != ERR_OK;
         job->started = !failed;
+        jobs->running += job->started;
     }
+    pthread_mutex_unlock(&jobs->lock);
     if (failed) {
         jobs_stop(jobs);
         return ERR_INTERNAL;
@@ -144,17 +153,18 @@ void jobs_stop(struct jobs *jobs)
     pthread_mutex_lock(&jobs->lock);
     jobs->stopping = true;
     pthread_cond_broadcast(&jobs->wake);
-    pthread_mutex_unlock(&jobs->lock);
     struct timespec until = clock_mono_timespec(clock_mono_ms() + LAST_MS);
-    for (size_t i = 0; i < JOB_COUNT; i++) {
-        if (!jobs->list[i].started)
-            continue;
-        while (pthread_clockjoin_np(jobs->list[i].thread, NULL, CLOCK_MONOTONIC, &until) ==
-               ETIMEDOUT) {
+    while (jobs->running) {
+        if (pthread_cond_timedwait(&jobs->ended, &jobs->lock, &until)) {
             db_pool_interrupt(jobs->opt.pool);
             until = clock_mono_timespec(clock_mono_ms() + AGAIN_MS);
         }
     }
+    pthread_mutex_unlock(&jobs->lock);
+    for (size_t i = 0; i < JOB_COUNT; i++)
+        if (jobs->list[i].started)
+            pthread_join(jobs->list[i].thread, NULL);
+    pthread_cond_destroy(&jobs->ended);
     pthread_cond_destroy(&jobs->wake);
     pthread_mutex_destroy(&jobs->lock);
     free(jobs);
