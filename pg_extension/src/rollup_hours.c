@@ -16,12 +16,23 @@
 
 enum { MAX_TYPES = 8 };
 
+/*
+ * The text of a plan is understood anew when what it names has changed, but not the types of its
+ * parameters: and call_stats is another one after the extension was dropped and restored.
+ */
 SPIPlanPtr rollup_plan(SPIPlanPtr *slot, const char *text, int nargs, const Oid *types)
 {
+    const Oid call_stats = call_stats_type();
     Oid filled[MAX_TYPES];
+    SPIPlanPtr old = *slot;
 
-    for (int i = 0; i < nargs && !*slot; i++)
-        filled[i] = OidIsValid(types[i]) ? types[i] : call_stats_type();
+    for (int i = 0; i < nargs; i++) {
+        filled[i] = OidIsValid(types[i]) ? types[i] : call_stats;
+        if (*slot && SPI_getargtypeid(*slot, i) != filled[i])
+            *slot = NULL;
+    }
+    if (old && !*slot)
+        SPI_freeplan(old);
     return kept_plan(slot, text, nargs, filled);
 }
 

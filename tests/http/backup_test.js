@@ -61,3 +61,24 @@ test('P21: dump, lose everything, restore: same answers, login works, events go 
   assert.equal((await get(server, '/api/dashboard/stats')).json.data.calls.total, 61);
   await server.stop();
 });
+
+test('P21: a server that runs while its schema is restored under it goes on', async () => {
+  const { cluster, server } = await startAll();
+  const before = endedCall();
+  assert.equal((await post(server, ended(before))).status, 204);
+  await cluster.exec('SELECT frontdesk.fold_rollups()', 'DATABASE_URL');
+  const dir = scratch();
+  await asDocumented('pg_dump -Fc -f frontdesk.dump "$SUPERUSER_DATABASE_URL"', cluster.urls, dir);
+  await asDocumented(`psql "$SUPERUSER_DATABASE_URL" -c 'DROP SCHEMA frontdesk CASCADE'`, cluster.urls, dir);
+  await asDocumented('pg_restore --clean --if-exists --single-transaction -d "$SUPERUSER_DATABASE_URL" frontdesk.dump', cluster.urls, dir);
+
+  // Sessions that were there before are used again, and what they had prepared is of another schema.
+  const after = Array.from({ length: 8 }, () => endedCall());
+  const answers = await Promise.all(after.map((call) => post(server, ended(call))));
+  assert.deepEqual(answers.map((answer) => answer.status), after.map(() => 204));
+  assert.equal((await post(server, analyzed(before))).status, 204);
+  assert.equal((await get(server, `/api/dashboard/calls/${before.call_id}`)).json.data.call_successful, true);
+  assert.equal((await get(server, '/api/dashboard/stats')).json.data.calls.total, 9);
+  assert.deepEqual(await cluster.rows('SELECT * FROM frontdesk.verify_rollups()'), []);
+  await server.stop();
+});
