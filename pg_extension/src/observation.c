@@ -22,11 +22,15 @@
 #include "json_scan.h"
 #include "observation.h"
 
-/* The same bound as JavaScript's dates: every time and duration that Retell can say. */
+/* The same bound as JavaScript's dates: every time that Retell can say. */
 #define INTEGER_MAX 8640000000000000.0
 
-/* numeric(14,4): what rounds to 10 digits before the point. */
-#define MONEY_MAX 9999999999.99995
+/*
+ * Longer and dearer than any call: three years, and what rounds to less than a million dollars. The
+ * sums of millions of these still fit in 64 bits; a sum that does not would stop all folding.
+ */
+#define DURATION_MAX 100000000000.0
+#define MONEY_MAX 99999999.99995
 #define MONEY_TYPMOD (((14 << 16) | 4) + VARHDRSZ)
 
 /* Members beside the fields: Retell sends some dozens. */
@@ -266,7 +270,7 @@ static bool read_integer(struct reading *reading, enum call_field_id field, stru
 {
     struct observation *into = reading->into;
     double number = strtod(pnstrdup(value.s, value.len), NULL);
-    if (!(number >= 0 && number <= INTEGER_MAX))
+    if (!(number >= 0 && number <= (field == FIELD_DURATION_MS ? DURATION_MAX : INTEGER_MAX)))
         return dead(reading, "call.%s is out of range", call_fields[field].key);
     into->values[field] = Int64GetDatum((int64)llround(number));
     into->classes[field] = CLASS_VALUE;

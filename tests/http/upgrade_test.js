@@ -166,7 +166,7 @@ async function fill(old, server, bin) {
     { event: 'call_dreamt', call: { call_id: 'odd_event', agent_id: 'agent_odd', dream: ['later'] } },
     { event: 'call_ended', call: { call_id: 'odd_homeless' } },
     started(open), ended(open),
-    ended(endedCall({ call_id: 'odd_greatest', agent_id: 'agent_odd', start_timestamp: 253402300799999, duration_ms: 2147483647, call_cost: { combined_cost: 9999999999.9999 } })),
+    ended(endedCall({ call_id: 'odd_greatest', agent_id: 'agent_odd', start_timestamp: 253402300799999, duration_ms: 2147483647, call_cost: { combined_cost: 99999999.9999 } })),
     ended(endedCall({ call_id: 'odd_least', agent_id: 'agent_odd', start_timestamp: undefined, end_timestamp: undefined, duration_ms: 0, call_cost: { combined_cost: 0 }, transcript: '' })),
     analyzed(endedCall({ call_id: 'odd_text', agent_id: 'agent_odd', transcript: 'Agent: \u0007\u2028 "quoted" \\ 😀\n', metadata: { nested: { deep: [1, 2.50, null] } } })),
   ];

@@ -1,7 +1,7 @@
 -- P9: a poison event never blocks others, is visible in the journal, and can be replayed.
 BEGIN;
 \ir lib/setup.psql
-SELECT plan(61);
+SELECT plan(66);
 
 -- What cannot be understood is dead, and says why.
 SELECT is(death_of(body::bytea), error, left(body, 60)) FROM (VALUES
@@ -30,6 +30,8 @@ SELECT is(death_of(body::bytea), error, left(body, 60)) FROM (VALUES
     ('{"event":"call_ended","call":{"call_id":"p","agent_id":"a","duration_ms":1e400}}', 'call.duration_ms is out of range'),
     ('{"event":"call_ended","call":{"call_id":"p","agent_id":"a","start_timestamp":1e17}}', 'call.start_timestamp is out of range'),
     ('{"event":"call_ended","call":{"call_id":"p","agent_id":"a","call_cost":{"combined_cost":1e10}}}', 'call.call_cost.combined_cost is out of range'),
+    ('{"event":"call_ended","call":{"call_id":"p","agent_id":"a","call_cost":{"combined_cost":100000000}}}', 'call.call_cost.combined_cost is out of range'),
+    ('{"event":"call_ended","call":{"call_id":"p","agent_id":"a","duration_ms":100000000001}}', 'call.duration_ms is out of range'),
     ('{"event":"call_ended","call":{"call_id":"p","agent_id":"a","call_cost":{"combined_cost":-0.01}}}', 'call.call_cost.combined_cost is out of range'),
     ('{"event":"call_ended","call":{"call_id":"p","agent_id":"a","call_cost":5}}', 'call.call_cost must be an object'),
     ('{"event":"call_ended","call":{"call_id":"p","agent_id":"a","new":{"deep":[1,{"x":1e400}]}}}', 'call.new is out of range'),
@@ -39,7 +41,7 @@ SELECT is(death_of(body::bytea), error, left(body, 60)) FROM (VALUES
     ('{"event":"call_analyzed","call":{"call_id":"p","agent_id":"a","call_analysis":{"call_successful":"yes"}}}', 'call.call_analysis.call_successful must be true or false'),
     ('{"event":"call_ended","call":{"call_id":"p","agent_id":"a","x":' || repeat('[', 63) || repeat(']', 63) || '}}', 'not JSON: nested too deeply at byte 125')
 ) AS v(body, error);
-SELECT is((SELECT count(*) FROM journal WHERE state = 'dead' AND agent_id = '' AND error IS NOT NULL), 33::bigint, 'each is in the journal');
+SELECT is((SELECT count(*) FROM journal WHERE state = 'dead' AND agent_id = '' AND error IS NOT NULL), 35::bigint, 'each is in the journal');
 SELECT is((SELECT count(*) FROM calls) + (SELECT count(*) FROM call_home) + (SELECT count(*) FROM agents), 0::bigint, 'and nowhere else');
 
 -- Beside good events, of the same call and of others.
@@ -69,6 +71,13 @@ SELECT is(length(call_json('big', NULL) ->> 'transcript'), 5000000, 'and can be 
 SELECT is(death_of(convert_to('{"event":"call_ended","call":{"call_id":"many","agent_id":"a",' ||
                               (SELECT string_agg(format('"k%s":1', n), ',') FROM generate_series(1, 5000) AS n) || '}}', 'UTF8')),
           'call has more than 4096 members', 'a call of 5000 members is not');
+
+-- The greatest values that are taken, by the thousand: sums of them stand in nobody's way.
+SELECT is((SELECT count(*) FROM generate_series(1, 2000) AS n, LATERAL ingest(ARRAY[convert_to(format(
+    '{"event":"call_ended","call":{"call_id":"long%s","agent_id":"long","start_timestamp":1700000000000,"duration_ms":100000000000,"call_cost":{"combined_cost":99999999.9999}}}', n), 'UTF8')], '{webhook}', '{1}')
+    WHERE outcome = 'inserted'), 2000::bigint, 'calls of three years and a million dollars');
+SELECT cmp_ok(fold_rollups(), '>', 0::bigint, 'are folded');
+SELECT is((SELECT (duration_sum, cost_sum)::text FROM agent_summary('long')), '(200000000000000,199999999999.8000)', 'and summed up');
 
 -- Dead again, and replayed when it is understood.
 SELECT is(send('{}'), 'dead', 'a dead event that comes again is dead');
