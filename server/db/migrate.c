@@ -15,8 +15,16 @@ enum {
     STATEMENT_MS = 3600000, /* one statement of a migration: building an index takes its time */
     LOCK_MS = 60000,
     LOCK_PAUSE_MS = 100,
+    IN_USE_MS = 60000, /* how long a migration is tried anew while its tables are in use */
+    IN_USE_PAUSE_MS = 500,
     SAID_SIZE = 80,
 };
+
+/*
+ * Whoever comes after a migration that waits for a table waits too, webhooks among them: it gives up
+ * soon, before PostgreSQL looks for deadlocks (1 s) and ends somebody else, and is tried anew.
+ */
+static const char lock_options[] = "-c lock_timeout=300";
 
 enum applied_column { APPLIED_VERSION, APPLIED_NAME, APPLIED_CHECKSUM, APPLIED_AT };
 
@@ -218,7 +226,7 @@ static enum err connect_to(const char *url, struct db_conn **conn, struct buf *s
 {
     char *message = NULL;
     enum err err =
-        db_conn_open(url, "frontdesk-migrate", NULL, from_now(CONNECT_MS), conn, &message);
+        db_conn_open(url, "frontdesk-migrate", lock_options, from_now(CONNECT_MS), conn, &message);
     if (err)
         buf_printf(said, "cannot connect to the database (MIGRATION_DATABASE_URL): %s\n",
                    message ? message : err_name(err));
@@ -287,7 +295,15 @@ static enum err record(struct db_conn *conn, const struct migration_file *file, 
     return err;
 }
 
-static enum err apply(struct db_conn *conn, const struct migration_file *file, struct buf *said)
+/* Did the last statement fail for a lock that others held: lock_not_available, deadlock_detected? */
+static bool is_in_use(const struct db_conn *conn)
+{
+    const char *error = db_conn_error(conn);
+    return strncmp(error, "55P03:", 6) == 0 || strncmp(error, "40P01:", 6) == 0;
+}
+
+static enum err try_to_apply(struct db_conn *conn, const struct migration_file *file,
+                             struct buf *said, bool *in_use)
 {
     enum err err = exec(conn, STATEMENT_MIGRATIONS_BEGIN, NULL, from_now(STEP_MS), said);
     if (err)
@@ -295,6 +311,7 @@ static enum err apply(struct db_conn *conn, const struct migration_file *file, s
     err = run_statements(conn, file, said);
     if (!err)
         err = record(conn, file, said);
+    *in_use = err && is_in_use(conn);
     if (!err)
         err = exec(conn, STATEMENT_MIGRATIONS_COMMIT, NULL, from_now(STEP_MS), said);
     else
@@ -302,6 +319,26 @@ static enum err apply(struct db_conn *conn, const struct migration_file *file, s
     if (!err)
         buf_printf(said, "applied %d %s\n", file->version, file->name);
     return err;
+}
+
+static enum err apply(struct db_conn *conn, const struct migration_file *file, struct buf *said)
+{
+    int64_t until = from_now(IN_USE_MS);
+    for (;;) {
+        struct buf tried = {0};
+        bool in_use = false;
+        enum err err = try_to_apply(conn, file, &tried, &in_use);
+        bool again = in_use && clock_mono_ms() < until;
+        if (!again && tried.data)
+            buf_puts(said, tried.data);
+        buf_free(&tried);
+        if (!again && in_use)
+            buf_puts(said, "  others have held its tables for a minute: pg_stat_activity says who; "
+                           "then try again\n");
+        if (!again)
+            return err;
+        (void)poll(NULL, 0, IN_USE_PAUSE_MS);
+    }
 }
 
 /* Migrations name the functions of the extension's version that they come with. */
