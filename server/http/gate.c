@@ -90,6 +90,19 @@ static struct gate_verdict check_headers(const struct request *req)
     return (struct gate_verdict){0};
 }
 
+/*
+ * The one upgrade that civetweb would begin. Any other is only offered: Java's client and
+ * `curl --http2` offer HTTP/2 with every first request, and are content with an answer as usual.
+ */
+static bool wants_websocket(const struct request *req)
+{
+    for (size_t i = 0; i < req->header_count; i++)
+        if (strcasecmp(req->headers[i].name, "Upgrade") == 0 &&
+            strcasestr(req->headers[i].value, "websocket"))
+            return true;
+    return false;
+}
+
 static struct gate_verdict check_framing(const struct request *req)
 {
     struct gate_verdict passed = {0};
@@ -104,8 +117,8 @@ static struct gate_verdict check_framing(const struct request *req)
     if (request_header_count(req, "Host") > 1 ||
         (strcmp(req->http_version, "1.1") == 0 && !request_header(req, "Host")))
         return refuse(400, "bad_host", "Send exactly one Host header.");
-    if (request_header(req, "Upgrade"))
-        return refuse(400, "no_upgrade", "This server upgrades to no other protocol.");
+    if (wants_websocket(req))
+        return refuse(400, "no_upgrade", "This server has no WebSockets.");
     return passed;
 }
 

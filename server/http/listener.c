@@ -196,6 +196,20 @@ static void log_request(const struct exchange *x, size_t bytes)
                          LOG_INT("bytes", (int64_t)bytes), LOG_STR("remote", req->remote_address)));
 }
 
+/*
+ * civetweb goes on with a connection when the client says nothing of it, or keep-alive among the
+ * rest. Whoever is told otherwise than it does sends the next request into a closed connection.
+ */
+static bool client_keeps(const struct request *req)
+{
+    for (size_t i = 0; i < req->header_count; i++)
+        if (strcasecmp(req->headers[i].name, "Connection") == 0 &&
+            (!strcasestr(req->headers[i].value, "keep-alive") ||
+             strcasestr(req->headers[i].value, "close")))
+            return false;
+    return true;
+}
+
 /* Everything after the answer is filled: one write, one log line, all memory freed. */
 static void answer(struct exchange *x)
 {
@@ -203,7 +217,7 @@ static void answer(struct exchange *x)
     struct buf out = {0};
 
     if (listener->options.one_request || atomic_load(&listener->draining) ||
-        strcmp(x->req.http_version, "1.1") != 0)
+        strcmp(x->req.http_version, "1.1") != 0 || !client_keeps(&x->req))
         x->res.close = true;
     response_finish(&x->res, &x->req, listener->options.production, listener->options.router->cors,
                     &out);

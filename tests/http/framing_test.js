@@ -142,10 +142,28 @@ test('unknown methods are refused without harm', async () => {
   }
 });
 
-test('an upgrade to WebSocket or HTTP/2 is not begun', async () => {
-  for (const protocol of ['websocket', 'h2c']) {
-    const answer = await raw(server, `GET /healthz HTTP/1.1\r\n${HOST}Upgrade: ${protocol}\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n`);
-    assert.ok([200, 400].includes(answer.status), String(answer.status));
+test('an upgrade to WebSocket is refused', async () => {
+  await refused(`GET /healthz HTTP/1.1\r\n${HOST}Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n`, 400);
+});
+
+test('a client that offers HTTP/2, as Java\'s does with each first request, is answered as usual', async () => {
+  const offer = 'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAAAAAMAAAAAAAQBAAAAAAUAAEAAAAYABgAA\r\n';
+  assert.equal((await raw(server, `GET /healthz HTTP/1.1\r\n${HOST}${offer}\r\n`)).status, 200);
+});
+
+test('what an answer says of the connection is what becomes of it', async () => {
+  for (const [line, kept] of [['', true], ['Connection: keep-alive\r\n', true], ['Connection: TE, Keep-Alive\r\n', true], ['Connection: close\r\n', false],
+    ['connection: Close\r\n', false], ['Connection: keep-alive, close\r\n', false], ['Connection: TE\r\n', false], ['Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n', false],
+    ['Connection: keep-alive\r\nConnection: close\r\n', false]]) {
+    const connection = new Raw(server);
+    try {
+      const answer = await connection.write(`GET /healthz HTTP/1.1\r\n${HOST}${line}\r\n`).next();
+      assert.equal(answer.headers.connection, kept ? 'keep-alive' : 'close', line);
+      if (kept) assert.equal((await connection.write(`GET /healthz HTTP/1.1\r\n${HOST}\r\n`).next()).status, 200, line);
+      else await connection.closed();
+    } finally {
+      connection.destroy();
+    }
   }
 });
 

@@ -99,7 +99,7 @@ test('CORS: a listed origin reads every answer, errors too; any other gets no CO
     for (const target of [AGENTS, '/nowhere', `${AGENTS}?limit=no`, '/healthz']) readable(await ask(listed, origin, { target }), origin);
     readable(await ask(listed, origin, { method: 'DELETE' }), origin);
     readable(await ask(listed, origin, { headers: { 'x-api-key': 'wrong' } }), origin);
-    readable(await ask(listed, origin, { headers: { Upgrade: 'x' } }), origin);
+    readable(await ask(listed, origin, { headers: { Upgrade: 'websocket' } }), origin);
   }
   for (const origin of ['https://two.example', 'https://one.example.evil.example', 'https://xone.example', 'http://one.example', 'https://one.example:8443', 'https://one.example/',
     'HTTPS://ONE.EXAMPLE', 'https://one.example, http://localhost:5173', 'null', 'http://localhost:5174', 'x', null]) {

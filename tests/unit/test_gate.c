@@ -125,7 +125,11 @@ static void refuses_other_framings_and_protocols(void **state)
         req.headers[req.header_count++] = (struct header){"Content-Length", "5"};
         verdict_is(&req, 411, "length_required");
     }
-    struct request req = with_header("Upgrade", "websocket");
+    struct request req = with_header("Upgrade", "h2c, WebSocket/13");
+    verdict_is(&req, 400, "no_upgrade");
+    req = with_header("Upgrade", "h2c");
+    verdict_is(&req, 0, NULL);
+    req.headers[req.header_count++] = (struct header){"upgrade", "websocket"};
     verdict_is(&req, 400, "no_upgrade");
 }
 
