@@ -1,7 +1,7 @@
 -- Polling, as far as it is the database's: what is news, what is queued, which cursor moves, who counts.
 BEGIN;
 \ir lib/setup.psql
-SELECT plan(52);
+SELECT plan(54);
 
 -- Stores call objects as a poll does; {added,changed,failed}.
 CREATE FUNCTION tap.poll(calls text[], asked bigint DEFAULT 1700000100000, whole boolean DEFAULT false, of_agent text DEFAULT '',
@@ -124,6 +124,20 @@ SELECT sync_agents('{a,n}', '{Bella,New}');
 SELECT is((SELECT agent_name FROM agents WHERE agent_id = 'a'), 'Anna', 'a name that a person gave stays');
 SELECT results_eq('SELECT agent_id, status FROM agents ORDER BY 1', $$VALUES ('a' COLLATE "C", 'INACTIVE'), ('n', 'ACTIVE')$$,
                   'one that comes back is ACTIVE, unless a person made it INACTIVE');
+
+-- However many calls have no transcript.
+INSERT INTO sync_fetches (agent_id, call_id, started_at, state) SELECT 'many', n, n, 'none' FROM generate_series(1, 20000) AS n;
+ANALYZE sync_fetches;
+CREATE FUNCTION tap.rows_read(statement text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    before bigint := pg_stat_get_xact_tuples_returned('frontdesk.sync_fetches'::regclass);
+BEGIN
+    EXECUTE statement;
+    RETURN pg_stat_get_xact_tuples_returned('frontdesk.sync_fetches'::regclass) - before;
+END
+$$;
+SELECT cmp_ok(rows_read('SELECT sync_status_json()'), '<', 100::bigint, 'the state of polling is told without reading them');
+SELECT cmp_ok(rows_read($$SELECT sync_end('', NULL, false, NULL, 0, 0, 60)$$), '<', 100::bigint, 'and so does a run end');
 
 SELECT * FROM finish();
 ROLLBACK;
