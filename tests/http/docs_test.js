@@ -60,3 +60,14 @@ test('the changelog begins with the version of this tree, program and extension'
   const released = fs.readdirSync(path.join(ROOT, 'sql/releases'));
   for (const [, a, b, , date] of versions) assert.equal(released.includes(`${a}.${b}`), date !== 'not released', `${a}.${b}`);
 });
+
+test('README lists every setting, in the order of the alphabet, and env.example has a line for each', () => {
+  const settings = [...read('server/base/config.c').matchAll(/^ {4}\{\.name = "([A-Z_]+)"/gm)].map(([, name]) => name);
+  assert.ok(settings.length > 25);
+  const table = read('README.md').split('\n## Settings\n')[1].split('\n## ')[0];
+  const rows = [...table.matchAll(/^\| ((?:`[A-Z_]+`(?:, )?)+) \|/gm)].map(([, names]) => names.replaceAll('`', '').split(', '));
+  assert.deepEqual(rows.flat().sort(), [...settings].sort());
+  assert.deepEqual(rows.map(([first]) => first), rows.map(([first]) => first).sort());
+  const example = read('env.example');
+  for (const name of settings) assert.match(example, new RegExp(`^#? ?${name}=`, 'm'), name);
+});
