@@ -256,8 +256,8 @@ for (const release of RELEASES) {
     const { open, token, key } = await fill(old, server, bin);
 
     // Nothing but the server's periodic work changes anything from here on, and what it does is done.
-    await eventually('the calls are indexed', async () => (await old.value('SELECT pending::int FROM frontdesk.text_lag()')) === 0);
-    await eventually('the rollups are folded', async () => (await old.value('SELECT count(*)::int FROM frontdesk.call_rollup_delta')) === 0);
+    await eventually('the calls are indexed', async () => (await old.value('SELECT pending::int FROM frontdesk.text_lag()')) === 0, 60_000);
+    await eventually('the rollups are folded', async () => (await old.value('SELECT count(*)::int FROM frontdesk.call_rollup_delta')) === 0, 60_000);
     const before = await answers(server, token);
     const tables = await tablesOf(old);
     const rows = await contents(old, tables);
