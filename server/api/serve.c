@@ -94,6 +94,11 @@ static bool schema_is_known(struct server *server, struct buf *errors)
     struct buf reasons = {0};
     enum schema_state state = SCHEMA_FITS;
     int64_t deadline = clock_mono_ms() + CONNECT_MS;
+    const char *problem = db_url_problem(server->config.database_url);
+    if (problem) {
+        buf_printf(errors, "DATABASE_URL: %s\n", problem);
+        return false;
+    }
     enum err err = db_conn_open(server->config.database_url, "frontdesk-start", db_options,
                                 deadline, &conn, &message);
     if (!err)

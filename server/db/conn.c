@@ -122,6 +122,34 @@ static bool refused_for_good(const char *message)
     return false;
 }
 
+/*
+ * A password whose % or @ is not encoded puts the rest of itself where a host or a port belongs.
+ * A host may begin with an @: a socket without a file.
+ */
+static bool is_plausible(const PQconninfoOption *option)
+{
+    if (!option->val || !*option->val)
+        return true;
+    if (strcmp(option->keyword, "port") == 0)
+        return strspn(option->val, "0123456789,") == strlen(option->val);
+    return strcmp(option->keyword, "host") != 0 || !strchr(option->val + 1, '@');
+}
+
+const char *db_url_problem(const char *url)
+{
+    char *quotes_it = NULL; /* libpq's own words: they may hold the password */
+    PQconninfoOption *options = PQconninfoParse(url, &quotes_it);
+    bool good = options != NULL;
+    for (const PQconninfoOption *o = options; good && o->keyword; o++)
+        good = is_plausible(o);
+    PQconninfoFree(options);
+    PQfreemem(quotes_it);
+    return good ? NULL
+                : "the database's URL is not of the form "
+                  "postgresql://user:password@host:port/database?name=value; "
+                  "in a password %, @, / and : are written %25, %40, %2F and %3A";
+}
+
 enum err db_conn_open(const char *url, const char *name, const char *options, int64_t deadline,
                       struct db_conn **out, char **message)
 {
@@ -130,7 +158,10 @@ enum err db_conn_open(const char *url, const char *name, const char *options, in
     const char *values[] = {url, name, options, "UTF8", "10000", NULL};
     enum err err = ERR_NOMEM;
 
-    *message = NULL;
+    const char *problem = db_url_problem(url);
+    *message = problem ? strdup(problem) : NULL;
+    if (problem)
+        return ERR_INVALID;
     struct db_conn *conn = calloc(1, sizeof *conn);
     if (!conn)
         return ERR_NOMEM;

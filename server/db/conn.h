@@ -27,10 +27,13 @@ struct db_param {
 /* A text parameter of a C string or NULL. */
 struct db_param db_text(const char *s);
 
+/* What is wrong with the text of a database's URL, without quoting any of it; NULL: nothing. */
+const char *db_url_problem(const char *url);
+
 /*
  * Connects to `url` as application `name`, with time-outs of the database's own set by `options`
  * (libpq's options, may be NULL). On failure `*message` is a text for the log, to be freed.
- * ERR_INVALID: the database answers, but refuses this URL's role, password or database.
+ * ERR_INVALID: the URL is none, or the database answers, but refuses its role, password or database.
  */
 MUSTCHECK enum err db_conn_open(const char *url, const char *name, const char *options,
                                 int64_t deadline, struct db_conn **conn, char **message);

@@ -58,6 +58,19 @@ test('serve lists every mistake in the settings at once, and no secret', async (
   assert.ok(!said.includes('tooshort'));
 });
 
+test('a password with characters that an URL does not take is told of, and not told', async () => {
+  const urls = ['postgresql://u:word%zzsecret@127.0.0.1:1/db', 'postgresql://u:word@secret@127.0.0.1:1/db', 'postgresql://u:secret/word@127.0.0.1:1/db',
+    'postgresql://u:secret@[::1/db', 'postgres//u:secret@127.0.0.1/db', 'host=127.0.0.1 password=secret port'];
+  const tries = urls.flatMap((url) => [['serve'], ['check'], ['migrate'], ['user', 'list'], ['sync']].map((args) => [url, args]));
+  await Promise.all(tries.map(async ([DATABASE_URL, args]) => {
+    const result = await frontdesk(args, settings(null, { DATABASE_URL }));
+    const said = result.stdout + result.stderr;
+    assert.equal(result.code, 1, `${args}: ${said}`);
+    assert.match(said, /the database's URL is not of the form .* written %25, %40/, String(args));
+    assert.doesNotMatch(said, /secret/, `${args} ${DATABASE_URL}`);
+  }));
+});
+
 test('serve says so when its port is taken', async () => {
   const other = net.createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => other.once('listening', resolve));
