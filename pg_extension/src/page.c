@@ -48,6 +48,8 @@ struct page {
     int64 skip;
     NullableDatum cursor;
     struct page_place after; /* what the cursor says */
+    bool counted;            /* there are `left` rows from its first on, or more than it shows */
+    int64 left;
 
     /* The answer: of the table's `found` rows the first `shown` are the page. */
     SPITupleTable *table;
@@ -154,6 +156,8 @@ static void run_cut(struct page *page, enum page_form form, int64 rows, int64 sk
 /* The rows that a page looks for: one more than it shows. */
 static int64 wanted_rows(const struct page *page)
 {
+    if (page->counted)
+        return page->left;
     return page->rows < 0 || page->rows == PG_INT64_MAX ? -1 : page->rows + 1;
 }
 
@@ -210,6 +214,33 @@ static void cut_near(struct page *page)
         run_cut(page, PAGE_SORTED, wanted_rows(page), page->skip);
     else
         cut_merged(page);
+}
+
+/*
+ * The rows of a page that begins near, where the statistics know how many calls its filters leave:
+ * it looks for no more rows than there are, of agents that have some. Otherwise all calls would be
+ * looked through for the ones that are missing to a full page: of calls that are going on, there are
+ * few. False if other rows came than the rollups have said, or they do not know.
+ */
+static bool cut_counted(struct page *page)
+{
+    const struct page_cut whole = page->cut;
+    const int64 wanted = wanted_rows(page);
+    bool *some = palloc0(page->agents.count * sizeof(bool));
+
+    if (wanted < 0 || !page->cursor.isnull || !page_count(&page->cut, some, &page->total))
+        return false;
+    page->found = 0;
+    page->left = Max(0, Min(wanted, page->total - page->skip));
+    if (page->left == 0)
+        return true;
+    page->counted = true;
+    if (!page->cut.one_agent && !page->cut.everyone)
+        page->cut.whose = page_agents_datum(&page->agents, some, &page->cut.one_agent);
+    cut_near(page);
+    page->counted = false;
+    page->cut = whole;
+    return page->found == (uint64)page->left;
 }
 
 /* A column after those of the call. */
@@ -306,10 +337,11 @@ static int64 count_beside(struct page *page)
     return total;
 }
 
-/* Cuts the page. Its total is known only if it is far in. */
+/* Cuts the page. Its total is known then only if it is far in, or was counted by the statistics. */
 static void cut_page(struct page *page)
 {
     bool far = page->cursor.isnull && page->skip > NEAR_ROWS && page->rows >= 0;
+    bool counted = far;
 
     page->total = 0;
     page->found = 0;
@@ -328,10 +360,12 @@ static void cut_page(struct page *page)
             page->total = page_tally(&page->cut);
         }
     } else {
-        cut_near(page);
+        counted = cut_counted(page);
+        if (!counted)
+            cut_near(page);
     }
     page->shown = page->rows < 0 ? page->found : Min(page->found, (uint64)page->rows);
-    if (!far)
+    if (!counted)
         page->total = TOTAL_UNKNOWN;
 }
 

@@ -18,6 +18,7 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 
 #include "compat.h"
 #include "kept_plan.h"
@@ -265,6 +266,36 @@ int64 page_total(const struct page_cut *cut)
     }
     add_stats(&extent, &acc);
     return count_in_stats(&counter, &acc);
+}
+
+bool page_count(const struct page_cut *cut, bool *some, int64 *total)
+{
+    struct extent extent;
+    struct counter counter;
+    MemoryContext one, before;
+
+    counter_of_filters(&counter, cut->filters);
+    if (counter.kind != COUNT_OUTCOMES && counter.kind != COUNT_REASONS)
+        return false;
+    rollup_lock_calls();
+    extent_of_cut(&extent, cut);
+    *total = 0;
+    one = AllocSetContextCreate(CurrentMemoryContext, "an agent's calls", ALLOCSET_DEFAULT_SIZES);
+    before = MemoryContextSwitchTo(one);
+    for (int i = 0; i < extent.agent_count; i++) {
+        struct stats_acc acc;
+        int64 calls;
+        CHECK_FOR_INTERRUPTS();
+        stats_acc_init(&acc);
+        (void)rollup_range(extent.agents[i], extent.from, extent.to, &acc);
+        calls = count_in_stats(&counter, &acc);
+        some[i] = calls > 0;
+        *total += calls;
+        MemoryContextReset(one);
+    }
+    MemoryContextSwitchTo(before);
+    MemoryContextDelete(one);
+    return true;
 }
 
 /* Walking. */

@@ -12,6 +12,13 @@
 extern int64 page_total(const struct page_cut *cut);
 
 /*
+ * The same, and which of the agents have any: `some` has a place for each, in the cut's order. False
+ * when the cut has no filters, or others than by status, success, sentiment or reason: those that
+ * statistics tell apart.
+ */
+extern bool page_count(const struct page_cut *cut, bool *some, int64 *total);
+
+/*
  * Narrows the cut to where its rows lie: sets its bounds and positions and lessens what is to be
  * skipped. May turn it round, so that its rows come the other way. Leaves it as it is when the rollups cannot tell or need not be
  * asked. SPI must be connected.

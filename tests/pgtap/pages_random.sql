@@ -2,7 +2,7 @@
 -- some that they have not. Quick with 10000 calls; PGOPTIONS='-c frontdesk.test_calls=50000' makes it as many as one likes.
 BEGIN;
 \ir lib/setup.psql
-SELECT plan(12);
+SELECT plan(18);
 SELECT setseed(0.17);
 CREATE TEMPORARY TABLE size AS SELECT coalesce(current_setting('frontdesk.test_calls', true), '10000')::integer AS calls;
 
@@ -119,6 +119,27 @@ $$;
 SELECT cmp_ok(pg_temp.cost_of_page('{agent_0}', sort_by), '<', greatest(1500, calls / 15)::bigint, 'a page by ' || sort_by || ' far in') FROM size, unnest(ARRAY['date', 'duration', 'cost']) AS sort_by;
 SELECT cmp_ok(pg_temp.cost_of_page(NULL, 'date'), '<', 2500::bigint, 'a page of all agents by date far in');
 
+-- A page of a status that few calls have looks no further than for those.
+CREATE FUNCTION pg_temp.cost_of_status(agents text[], wanted text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    before bigint := pg_temp.entries_read();
+BEGIN
+    PERFORM length(frontdesk.calls_page(agents, 'date', 'desc', 20, status => ARRAY[wanted])::text);
+    RETURN pg_temp.entries_read() - before;
+END
+$$;
+CREATE TEMPORARY TABLE lately AS SELECT call_id FROM calls WHERE agent_id = 'agent_0' ORDER BY started_at DESC LIMIT 2;
+UPDATE calls SET call_status = 'ongoing' WHERE agent_id = 'agent_0' AND call_id IN (SELECT call_id FROM lately);
+UPDATE truth SET call_status = 'ongoing' WHERE call_id IN (SELECT call_id FROM lately);
+SELECT cmp_ok(pg_temp.cost_of_status(agents, wanted), '<', 1000::bigint, format('the calls that are %s, of %s', wanted, coalesce(agents::text, 'all')))
+FROM (VALUES ('{agent_0}'::text[]), ('{agent_0,agent_3,agent_7}'), (NULL)) AS a(agents), (VALUES ('ongoing')) AS w(wanted)
+UNION ALL SELECT cmp_ok(pg_temp.cost_of_status('{agent_0}', 'unheard_of'), '<', 1000::bigint, 'those that there are none of');
+SELECT is_empty($$
+    SELECT d FROM (SELECT pg_temp.disagreement(agents, sort_by, sort_order, max_rows, skip, ', status => ''{ongoing}''', 'call_status = ''ongoing''') AS d
+                   FROM (VALUES ('{agent_0}'::text[]), ('{agent_0,agent_3,agent_7}'), (NULL)) AS a(agents), (VALUES ('date'), ('duration'), ('cost')) AS s(sort_by), (VALUES ('asc'), ('desc')) AS o(sort_order),
+                        generate_series(1, 3) AS max_rows, generate_series(0, 3) AS skip) AS x
+    WHERE d IS NOT NULL$$, 'and they are the right ones');
+
 -- A page far inside a long tie, and at its ends.
 SELECT is_empty($$
     SELECT d FROM (SELECT pg_temp.disagreement(agents, sort_by, sort_order, 20, greatest(0, edge + step), '', 'true') AS d
@@ -144,6 +165,15 @@ SELECT is_empty($$
     SELECT d FROM (SELECT pg_temp.disagreement('{agent_0}', 'date', sort_order, 20, (SELECT count(*) FROM truth WHERE agent_id = 'agent_0' AND CASE sort_order WHEN 'asc' THEN t < 1770000000000 ELSE t > 1774000000000 END) + 250, '', 'true', false) AS d
                    FROM (VALUES ('asc'), ('desc')) AS o(sort_order)) AS x
     WHERE d IS NOT NULL$$, 'a page in a gap that the rollups do not know of');
+
+ALTER TABLE calls DISABLE TRIGGER USER;
+UPDATE calls SET call_status = 'ended' WHERE agent_id = 'agent_0' AND call_id = (SELECT min(call_id) FROM lately);
+ALTER TABLE calls ENABLE TRIGGER USER;
+UPDATE truth SET call_status = 'ended' WHERE call_id = (SELECT min(call_id) FROM lately);
+SELECT is_empty($$
+    SELECT d FROM (SELECT pg_temp.disagreement(agents, sort_by, 'desc', 20, 0, ', status => ''{ongoing}''', 'call_status = ''ongoing''') AS d
+                   FROM (VALUES ('{agent_0}'::text[]), ('{agent_0,agent_3}')) AS a(agents), (VALUES ('date'), ('cost')) AS s(sort_by)) AS x
+    WHERE d IS NOT NULL$$, 'and one of a status that fewer calls have than the rollups believe');
 
 SELECT * FROM finish();
 ROLLBACK;
