@@ -2,13 +2,12 @@
 // block, in its order, in one shell, in a folder like a checkout's, against a real server and cluster.
 // A new block is run too, without anybody's doing; what cannot be run is in a table here, with why.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { BIN, RETELL_KEY, eventually, freePort, frontdesk, get, migrate, scratch, settings, startCluster, startServer } from './harness.js';
-import { blocksOf } from './readme.js';
+import { BIN, RETELL_KEY, freePort, frontdesk, get, migrate, scratch, settings, startCluster, startServer } from './harness.js';
+import { Shell, blocksOf } from './readme.js';
 import { FakeRetell } from '../sim/retell.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -83,49 +82,16 @@ before(async () => {
   const own = Object.entries(env).filter(([name]) => !['PATH', 'HOME', 'LANG'].includes(name));
   fs.writeFileSync(path.join(dir, '.env'), own.map(([name, value]) => `${name}=${value}\n`).join(''));
   server = await startServer(cluster, env);
-  shell = new Shell();
+  shell = new Shell({
+    cwd: dir, superuser: bare, ports: { 3000: env.PORT, 9090: env.ADMIN_PORT },
+    env: { ...(process.env.PG_CONFIG ? { PG_CONFIG: process.env.PG_CONFIG } : {}), FRONTDESK_DATA: cluster.dir, MIGRATION_DATABASE_URL: cluster.urls.MIGRATION_DATABASE_URL },
+  });
 });
 after(async () => {
   shell?.end();
   await server?.stop();
   retell?.close();
 });
-
-/** One shell for all blocks: a variable of one is there in the next. curl's ports are the server's. */
-class Shell {
-  constructor() {
-    const home = scratch();
-    fs.writeFileSync(path.join(home, '.curlrc'), `connect-to = "localhost:3000:127.0.0.1:${env.PORT}"\nconnect-to = "localhost:9090:127.0.0.1:${env.ADMIN_PORT}"\n`);
-    const superuser = new URL(bare.urls.SUPERUSER_DATABASE_URL.replace('///', '//x/')).searchParams;
-    this.said = '';
-    this.blocks = 0;
-    this.files = scratch();
-    this.child = spawn('bash', ['--norc'], {
-      cwd: dir, stdio: ['pipe', 'pipe', 'inherit'],
-      env: {
-        PATH: process.env.PATH, HOME: home, LANG: 'C.UTF-8', ...(process.env.PG_CONFIG ? { PG_CONFIG: process.env.PG_CONFIG } : {}), FRONTDESK_DATA: cluster.dir,
-        MIGRATION_DATABASE_URL: cluster.urls.MIGRATION_DATABASE_URL, PGHOST: superuser.get('host'), PGPORT: superuser.get('port'), PGUSER: superuser.get('user'),
-      },
-    });
-    this.child.stdout.setEncoding('utf8').on('data', (text) => (this.said += text));
-    this.end = () => this.child.kill('SIGKILL');
-    process.on('exit', this.end);
-    this.child.unref();
-    this.child.stdin.write('set -E -o pipefail\n');
-  }
-
-  /** What it printed, and what failed of it. */
-  async run(text, input = '') {
-    const file = path.join(this.files, String(++this.blocks));
-    fs.writeFileSync(`${file}.sh`, `${text}\n`);
-    fs.writeFileSync(`${file}.in`, input);
-    fs.writeFileSync(`${file}.failed`, '');
-    this.child.stdin.write(`trap 'echo "$BASH_COMMAND" >>${file}.failed' ERR; . ${file}.sh <${file}.in >${file}.out 2>${file}.err; trap - ERR; echo "done ${this.blocks}."\n`);
-    await eventually(`the shell ends: ${text}`, () => this.said.includes(`done ${this.blocks}.`), 120_000);
-    const [out, err, failed] = ['out', 'err', 'failed'].map((kind) => fs.readFileSync(`${file}.${kind}`, 'utf8'));
-    return { out, err, failed };
-  }
-}
 
 const used = new Set();
 const rowsFor = (table, lines) => table.filter(([pattern]) => lines.some((line) => pattern.test(line)) && used.add(pattern));

@@ -1,13 +1,12 @@
 // The runbook, practised: what it says to type is typed, in its order and as it stands there, where
 // the server runs. A few lines of shell play systemd, tests/sim plays Retell.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { BIN, RETELL_KEY, WEBHOOK, eventually, freePort, frontdesk, get, migrate, post, request, scratch, settings, startCluster } from './harness.js';
 import { metricsOf } from './metrics.js';
-import { blocksOf } from './readme.js';
+import { Shell, blocksOf } from './readme.js';
 import { FakeRetell } from '../sim/retell.mjs';
 import { makeTraffic, randomOf, settle } from '../sim/traffic.mjs';
 
@@ -27,7 +26,10 @@ before(async () => {
   const env = settings(cluster, { PORT: String(ports.main), ADMIN_PORT: String(ports.admin), RETELL_BASE_URL: retell.baseURL, POLL_INTERVAL_SECONDS: '1', LOG_DIR: 'logs' });
   const own = Object.entries(env).filter(([name]) => !['PATH', 'HOME', 'LANG'].includes(name));
   fs.writeFileSync(path.join(dir, '.env'), own.map(([name, value]) => `${name}=${value}\n`).join(''));
-  shell = new Shell();
+  const bin = scratch();
+  fs.symlinkSync(BIN, path.join(bin, 'frontdesk'));
+  fs.writeFileSync(path.join(bin, 'systemctl'), SYSTEMCTL, { mode: 0o755 });
+  shell = new Shell({ cwd: dir, superuser: cluster, ports: { 3000: ports.main, 9090: ports.admin, 3001: ports.drill, 9091: ports.drillAdmin }, env: { PATH: `${bin}:${process.env.PATH}` } });
   assert.equal((await shell.run('systemctl start frontdesk')).failed, '');
 });
 after(async () => {
@@ -36,53 +38,16 @@ after(async () => {
   retell?.close();
 });
 
-/** One shell for all blocks, in the folder of .env; a variable of one is there in the next. */
-class Shell {
-  constructor() {
-    const home = scratch(), bin = scratch();
-    fs.symlinkSync(BIN, path.join(bin, 'frontdesk'));
-    const map = { 3000: ports.main, 9090: ports.admin, 3001: ports.drill, 9091: ports.drillAdmin };
-    fs.writeFileSync(path.join(home, '.curlrc'), Object.entries(map).map(([from, to]) => `connect-to = "localhost:${from}:127.0.0.1:${to}"\n`).join(''));
-    fs.writeFileSync(path.join(bin, 'systemctl'), `#!/bin/bash
-      until_it() { for ((i = 0; i < 300; i++)); do "$@" >/dev/null && exit 0; sleep 0.1; done; exit 1; }
-      gone() { ! curl -s localhost:9090/healthz; }
-      case "$1 $2" in
-      'start frontdesk') frontdesk serve >/dev/null 2>serve.err & echo $! >server.pid; until_it curl -sf localhost:9090/readyz ;;
-      'stop frontdesk') kill "$(cat server.pid)"; until_it gone ;;
-      *) exit 1 ;;
-      esac\n`, { mode: 0o755 });
-    const superuser = new URL(cluster.urls.SUPERUSER_DATABASE_URL.replace('///', '//x/')).searchParams;
-    this.files = scratch();
-    this.said = '';
-    this.blocks = 0;
-    this.child = spawn('bash', ['--norc'], {
-      cwd: dir, stdio: ['pipe', 'pipe', 'inherit'], detached: true, // a group of its own: what it starts ends with it
-      env: { PATH: `${bin}:${process.env.PATH}`, HOME: home, LANG: 'C.UTF-8', PGHOST: superuser.get('host'), PGPORT: superuser.get('port'), PGUSER: superuser.get('user') },
-    });
-    this.child.stdout.setEncoding('utf8').on('data', (text) => (this.said += text));
-    this.end = () => {
-      try {
-        process.kill(-this.child.pid, 'SIGKILL');
-      } catch {
-        // it has ended
-      }
-    };
-    process.on('exit', this.end);
-    this.child.unref();
-    this.child.stdin.write('set -E -o pipefail\n');
-  }
-
-  /** What it printed, and which commands failed. */
-  async run(text) {
-    const file = path.join(this.files, String(++this.blocks));
-    fs.writeFileSync(`${file}.sh`, `${text}\n`);
-    fs.writeFileSync(`${file}.failed`, '');
-    this.child.stdin.write(`trap 'echo "$BASH_COMMAND" >>${file}.failed' ERR; . ${file}.sh </dev/null >${file}.out 2>${file}.err; trap - ERR; echo "done ${this.blocks}."\n`);
-    await eventually(`the shell ends: ${text}`, () => this.said.includes(`done ${this.blocks}.`), 60_000);
-    const [out, err, failed] = ['out', 'err', 'failed'].map((kind) => fs.readFileSync(`${file}.${kind}`, 'utf8'));
-    return { out, err, failed };
-  }
-}
+/** systemctl start|stop frontdesk, which return when it is done. */
+const SYSTEMCTL = `#!/bin/bash
+until_it() { for ((i = 0; i < 300; i++)); do "$@" >/dev/null && exit 0; sleep 0.1; done; exit 1; }
+gone() { ! curl -s localhost:9090/healthz; }
+case "$1 $2" in
+'start frontdesk') frontdesk serve >/dev/null 2>serve.err & echo $! >server.pid; until_it curl -sf localhost:9090/readyz ;;
+'stop frontdesk') kill "$(cat server.pid)"; until_it gone ;;
+*) exit 1 ;;
+esac
+`;
 
 // What is elsewhere here: the program, the backups, the ports of the drill, and the folder of the log.
 const HERE = [
