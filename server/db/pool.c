@@ -3,7 +3,9 @@
 #include "base/clock.h"
 #include "base/thread.h"
 
+#include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
@@ -12,9 +14,9 @@ enum { RETRY_MIN_MS = 100, RETRY_MAX_MS = 1000, CONNECT_MS = 5000 };
 /* A taker in the queue; lives on its stack. */
 struct waiter {
     struct waiter *next;
-    pthread_cond_t granted;
-    struct db_conn *conn; /* set by whoever grants */
-    bool refused;         /* the database went away meanwhile */
+    bool waits;           /* in the queue; the pool's lock guards this */
+    struct db_conn *conn; /* set by whoever takes it off the queue; NULL: the database went away */
+    sem_t answered;       /* posted once then, which is the last that is done to it */
 };
 
 struct db_pool {
@@ -40,6 +42,7 @@ static struct waiter *pop_waiter(struct db_pool *pool)
     if (!pool->first)
         pool->last = &pool->first;
     pool->waiting--;
+    w->waits = false;
     return w;
 }
 
@@ -62,16 +65,15 @@ static void offer(struct db_pool *pool, struct db_conn *conn)
         pool->idle[pool->idle_count++] = conn;
         return;
     }
+    pool->taken[pool->taken_count++] = conn;
     w->conn = conn;
-    pthread_cond_signal(&w->granted);
+    (void)sem_post(&w->answered);
 }
 
 static void refuse_all(struct db_pool *pool)
 {
-    for (struct waiter *w; (w = pop_waiter(pool));) {
-        w->refused = true;
-        pthread_cond_signal(&w->granted);
-    }
+    for (struct waiter *w; (w = pop_waiter(pool));)
+        (void)sem_post(&w->answered);
 }
 
 /* One attempt to connect, without the lock. */
@@ -209,30 +211,42 @@ static struct db_conn *take_idle(struct db_pool *pool)
     return NULL;
 }
 
-/* Waits in line. The lock is held before and after. */
-static enum err wait_in_line(struct db_pool *pool, int64_t deadline, struct db_conn **conn)
+/* Takes a place in the queue. The lock is held. */
+static void join_line(struct db_pool *pool, struct waiter *w)
 {
-    struct waiter w = {0};
-    struct timespec until = clock_mono_timespec(deadline);
-    int timed_out = 0;
-
-    thread_cond_init(&w.granted);
-    *pool->last = &w;
-    /* cppcheck-suppress autoVariables ; it leaves the queue before this returns */
-    pool->last = &w.next;
+    w->waits = true;
+    *pool->last = w;
+    pool->last = &w->next;
     pool->waiting++;
-    while (!w.conn && !w.refused && !timed_out)
-        timed_out = pthread_cond_timedwait(&w.granted, &pool->lock, &until);
-    if (!w.conn && !w.refused)
-        remove_waiter(pool, &w);
-    pthread_cond_destroy(&w.granted);
-    *conn = w.conn;
-    return w.conn ? ERR_OK : w.refused ? ERR_UNAVAILABLE : ERR_TIMEOUT;
+}
+
+/* Waits in line for as long as the deadline lets it. */
+static enum err wait_in_line(struct db_pool *pool, struct waiter *w, int64_t deadline)
+{
+    const struct timespec until = clock_mono_timespec(deadline);
+    while (sem_clockwait(&w->answered, CLOCK_MONOTONIC, &until)) {
+        if (errno == EINTR)
+            continue;
+        pthread_mutex_lock(&pool->lock);
+        bool late = w->waits;
+        if (late)
+            remove_waiter(pool, w);
+        pthread_mutex_unlock(&pool->lock);
+        if (late)
+            return ERR_TIMEOUT;
+        while (sem_wait(&w->answered)) /* the answer is on its way */
+            continue;
+        break;
+    }
+    return w->conn ? ERR_OK : ERR_UNAVAILABLE;
 }
 
 enum err db_pool_take(struct db_pool *pool, int64_t deadline, struct db_conn **conn)
 {
+    struct waiter w = {0};
     enum err err = ERR_OK;
+    if (sem_init(&w.answered, 0, 0))
+        return ERR_INTERNAL;
     pthread_mutex_lock(&pool->lock);
     *conn = pool->stopping ? NULL : take_idle(pool);
     if (!*conn) {
@@ -241,11 +255,17 @@ enum err db_pool_take(struct db_pool *pool, int64_t deadline, struct db_conn **c
         else if (pool->waiting >= pool->opt.max_waiting)
             err = ERR_BUSY;
         else
-            err = wait_in_line(pool, deadline, conn);
+            join_line(pool, &w);
     }
-    if (!err)
+    if (*conn)
         pool->taken[pool->taken_count++] = *conn;
+    bool waits = w.waits;
     pthread_mutex_unlock(&pool->lock);
+    if (waits) {
+        err = wait_in_line(pool, &w, deadline);
+        *conn = w.conn;
+    }
+    (void)sem_destroy(&w.answered);
     return err;
 }
 

@@ -99,7 +99,7 @@ static bool finish_mac(EVP_MAC_CTX *ctx, const void *body, size_t len, const cha
 
 struct signature_keys *signature_keys_new(const char *const *keys, size_t count)
 {
-    struct signature_keys *made = calloc(1, sizeof *made + count * sizeof made->begun[0]);
+    struct signature_keys *made = calloc(1, sizeof *made + count * sizeof(EVP_MAC_CTX *));
     if (!made)
         return NULL;
     for (size_t i = 0; i < count; i++) {
