@@ -163,13 +163,14 @@ test-stress: server install-extension
 	@tests/stress/run
 
 # Each wait in them has a deadline of its own; this one is for what nobody thought of.
-test-http: server install-extension $(RELEASES:%=$B/releases/%/frontdesk) \
+test-http: server install-extension $B/bench/load $(RELEASES:%=$B/releases/%/frontdesk) \
            tests/http/node_modules/.package-lock.json
 	@cd tests/http && timeout --foreground --kill-after=10 40m node --test --test-concurrency=1
 
 ##  make test-faults  what takes minutes: long outages, large accounts, hundreds of kills
 test-faults: packages-test all install-extension bench-ingest \
              tests/http/node_modules/.package-lock.json
+	@PGOPTIONS='-c tests.histories=10000' tests/pgtap/run tests/pgtap/random_orders.sql
 	@cd tests/faults && node --test --test-concurrency=1 *_test.mjs
 
 tests/http/node_modules/.package-lock.json: tests/http/package-lock.json

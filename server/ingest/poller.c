@@ -18,6 +18,7 @@ struct poller {
     pthread_mutex_t lock; /* guards all below */
     pthread_cond_t changed;
     bool running; /* a run of the schedule has begun */
+    bool away;    /* the last run of the schedule did not come through to the database */
     bool ordered; /* `order` waits for the thread, or is being run */
     struct sync_order order;
     uint64_t asked, begun, done; /* orders: the last one's number at each stage */
@@ -82,6 +83,18 @@ static int64_t pause_after(const struct poller *poller, const struct sync_report
     }
 }
 
+/* Said once an outage, and once when it is over: the schedule tries every second meanwhile. */
+static void tell_of_database(struct poller *poller, const struct sync_report *report)
+{
+    bool away = report->outcome == SYNC_NO_DATABASE;
+    if (away && !poller->away)
+        log_error(poller->opt.log, "polling stands still: it goes on where it was, by itself",
+                  LOG_STR("reason", report->message));
+    else if (!away && poller->away)
+        log_info(poller->opt.log, "polling goes on");
+    poller->away = away;
+}
+
 /* Runs what the schedule asks for; called and returns with the lock held. */
 static int64_t run_scheduled(struct poller *poller)
 {
@@ -91,6 +104,7 @@ static int64_t run_scheduled(struct poller *poller)
     pthread_mutex_unlock(&poller->lock);
     run(poller, &everything, note_scheduled, &report);
     pthread_mutex_lock(&poller->lock);
+    tell_of_database(poller, &report);
     poller->running = false;
     return clock_mono_ms() + pause_after(poller, &report, began);
 }

@@ -1,9 +1,15 @@
 -- P3 at random: many histories of one call with retries, sent again at other times, in batches of any
 -- size. Whatever comes when, the row is that of each event sent once, at its first time, in order.
+-- 2000 of them, or as many as one likes:
+--   PGOPTIONS='-c tests.histories=10000' tests/pgtap/run tests/pgtap/random_orders.sql
 BEGIN;
 \ir lib/setup.psql
 SELECT plan(3);
 SELECT setseed(0.42);
+
+CREATE FUNCTION pg_temp.histories() RETURNS integer LANGUAGE sql AS $$
+    SELECT coalesce(nullif(current_setting('tests.histories', true), ''), '2000')::integer
+$$;
 
 -- Bodies of 12 events that disagree in many fields and many details.
 CREATE FUNCTION pg_temp.body_of(n integer) RETURNS text LANGUAGE sql AS $$
@@ -54,7 +60,7 @@ DECLARE
     wanted jsonb;
     got jsonb;
 BEGIN
-    FOR history IN 1..2000 LOOP
+    FOR history IN 1..pg_temp.histories() LOOP
         -- Every 20 histories a new truth: when each event was sent first.
         IF history % 20 = 1 THEN
             first_times := ARRAY(SELECT 1700000000000 + (random() * 50)::bigint * 1000 FROM generate_series(1, 12));
@@ -74,7 +80,7 @@ BEGIN
 END
 $$;
 
-SELECT is_empty('SELECT * FROM differing', 'P3: 2000 random histories with retries end in the same row');
+SELECT is_empty('SELECT * FROM differing', format('P3: %s random histories with retries end in the same row', pg_temp.histories()));
 SELECT is((SELECT count(*) FROM journal), 12::bigint, 'the journal has each event of the last once');
 SELECT is((SELECT count(*) FROM journal WHERE agent_id = 'a' AND state = 'done'), 12::bigint, 'those without an agent among them');
 

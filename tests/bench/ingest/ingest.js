@@ -4,7 +4,9 @@
 //
 // Each round measures every line once, one after the other, on one cluster with durable settings;
 // the table has the medians of the rounds, and ratios of medians. Load, server and PostgreSQL share
-// the machine's cores, so the ratios mean something and the rates only there.
+// the machine's cores, so the ratios mean something and the rates only there. Every line starts when
+// the jobs have done what the line before left them (folding, words to search), and runs beside its
+// own.
 //
 //   FRONTDESK_BIN, FRONTDESK_SINGLE_BIN   the server, and one that commits each event alone
 //   BENCH_LOAD                            the client (build/bench/load)
@@ -70,6 +72,14 @@ async function pgbench(cluster, script, { clients, seconds, transactions }) {
   const { stdout } = await run('pgbench', args.map(String), { env, maxBuffer: 1 << 20 });
   return Number(/tps = ([\d.]+)/.exec(stdout)[1]);
 }
+
+/** Waits until no job has anything to do. */
+const settle = (cluster) =>
+  eventually('the jobs are done', async () => {
+    const { stdout } = await psql(cluster, '-c',
+      'SELECT pending = 0 AND NOT EXISTS (SELECT FROM frontdesk.call_rollup_delta) FROM frontdesk.text_lag()');
+    return stdout.trim() === 't';
+  }, 60_000);
 
 // ---- what is measured ----
 
@@ -168,7 +178,10 @@ const measured = Object.entries(lines(cluster, server, single)).filter(([name]) 
 await webhooks(cluster, server, 6000, 500); // warms plans, caches and the log
 const results = Object.fromEntries(measured.map(([name]) => [name, []]));
 for (let round = 0; round < ROUNDS; round++)
-  for (const [name, measure] of measured) results[name].push(await measure());
+  for (const [name, measure] of measured) {
+    await settle(cluster);
+    results[name].push(await measure());
+  }
 const table = Object.fromEntries(measured.map(([name]) => [name, medians(results[name])]));
 print(table);
 printRatios(table);
