@@ -43,14 +43,14 @@ static void pad_to(struct buf *out, size_t len)
 }
 
 /* A label, indented, and the lines of its text beside it, in a column of their own. */
-static void add_entry(struct buf *out, size_t indent, const char *label, size_t width,
+static void add_entry(struct buf *out, size_t indent, const struct buf *label, size_t width,
                       const char *text)
 {
     size_t column = indent + width + 2;
     size_t line = out->len;
     pad_to(out, line + indent);
-    buf_puts(out, label);
-    if (strlen(label) > width) {
+    buf_add(out, label->data, label->len);
+    if (label->len > width) {
         buf_puts(out, "\n");
         line = out->len;
     }
@@ -74,7 +74,7 @@ static size_t wider(size_t width, struct buf *label)
 
 static void add_options(struct buf *out, size_t indent, const struct command *command)
 {
-    static const struct command_option help = {.name = "help"};
+    static const struct command_option help = {.name = "help", .about = "this text"};
     struct buf label = {0};
     add_label(&label, &help);
     size_t width = wider(0, &label);
@@ -85,10 +85,12 @@ static void add_options(struct buf *out, size_t indent, const struct command *co
     for (size_t i = 0; i < command->option_count; i++) {
         label.len = 0;
         add_label(&label, &command->options[i]);
-        add_entry(out, indent, label.data, width, command->options[i].about);
+        add_entry(out, indent, &label, width, command->options[i].about);
     }
+    label.len = 0;
+    add_label(&label, &help);
     if (indent == 2)
-        add_entry(out, indent, "--help", width, "this text");
+        add_entry(out, indent, &label, width, help.about);
     out->failed |= label.failed;
     buf_free(&label);
 }
@@ -106,7 +108,7 @@ static void add_verbs(struct buf *out, const struct command *command, bool whole
         const struct command *verb = command->verbs[i];
         label.len = 0;
         add_verb_label(&label, verb);
-        add_entry(out, 2, label.data, width, verb->summary);
+        add_entry(out, 2, &label, width, verb->summary);
         if (whole)
             add_options(out, 4, verb);
     }
