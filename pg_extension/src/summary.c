@@ -158,6 +158,27 @@ void summary_add(struct summary *summary, const struct summary *more)
     call_stats_accumulate(&summary->stats, call_stats_value(&more->stats), 1);
 }
 
+void summary_of_agents(const struct summary_agent *agents, size_t count, struct summary_range range,
+                       summary_agent_function visit, void *context, struct summary *all)
+{
+    MemoryContext outer = CurrentMemoryContext;
+    MemoryContext one = AllocSetContextCreate(outer, "frontdesk summary", ALLOCSET_DEFAULT_SIZES);
+
+    for (size_t i = 0; i < count; i++) {
+        struct summary summary;
+        CHECK_FOR_INTERRUPTS();
+        MemoryContextSwitchTo(one);
+        summary_of_agent(&summary, agents[i].agent_id, range);
+        if (visit)
+            visit(context, &agents[i], &summary);
+        MemoryContextSwitchTo(outer);
+        if (all)
+            summary_add(all, &summary);
+        MemoryContextReset(one);
+    }
+    MemoryContextDelete(one);
+}
+
 bool summary_percentile(const struct summary *summary, enum stats_measure_id measure, double p,
                         int64 *value)
 {

@@ -40,6 +40,8 @@ struct summary_bucket {
 };
 
 typedef void (*summary_bucket_function)(void *context, const struct summary_bucket *bucket);
+typedef void (*summary_agent_function)(void *context, const struct summary_agent *agent,
+                                       const struct summary *summary);
 
 /*
  * The range of two arguments, timestamptz (to ms) or bigint; null and infinity are no bound. Raises
@@ -65,6 +67,14 @@ extern bool summary_extent(const struct summary_agent *agents, size_t count,
 /* Everything of nobody's calls, and of those together with some more. */
 extern void summary_init(struct summary *summary);
 extern void summary_add(struct summary *summary, const struct summary *more);
+
+/*
+ * Visits everything of each agent's calls in the range, in turn, and adds it to `all`; either of the
+ * two may be NULL. What a visit allocates is gone after it.
+ */
+extern void summary_of_agents(const struct summary_agent *agents, size_t count,
+                              struct summary_range range, summary_agent_function visit,
+                              void *context, struct summary *all);
 
 /*
  * The percentile as stats_acc_percentile() has it, and never outside of what there is. False when

@@ -2,9 +2,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/memutils.h"
 
 #include "compat.h"
 #include "decimal.h"
@@ -258,9 +256,11 @@ Datum frontdesk_agent_summary_json(PG_FUNCTION_ARGS)
     return json_end(&out);
 }
 
-static void append_agent(StringInfo out, const struct summary_agent *agent,
+static void append_agent(void *context, const struct summary_agent *agent,
                          const struct summary *summary)
 {
+    StringInfo out = context;
+
     if (out->len > 0)
         appendStringInfoCharMacro(out, ',');
     appendStringInfoString(out, "{\"agent_id\":");
@@ -282,26 +282,14 @@ Datum frontdesk_summary_json(PG_FUNCTION_ARGS)
     struct summary_agent *agents;
     struct summary all;
     StringInfoData out, list;
-    MemoryContext one, outer;
     size_t count;
 
     json_begin(&out);
     connect_spi();
-    outer = CurrentMemoryContext;
-    one = AllocSetContextCreate(outer, "frontdesk summary", ALLOCSET_DEFAULT_SIZES);
     initStringInfo(&list);
     agents = summary_agents(summary_json_argument(fcinfo, 0), (NullableDatum){0, true}, &count);
     summary_init(&all);
-    for (size_t i = 0; i < count; i++) {
-        struct summary summary;
-        CHECK_FOR_INTERRUPTS();
-        MemoryContextSwitchTo(one);
-        summary_of_agent(&summary, agents[i].agent_id, range);
-        MemoryContextSwitchTo(outer);
-        append_agent(&list, &agents[i], &summary);
-        summary_add(&all, &summary);
-        MemoryContextReset(one);
-    }
+    summary_of_agents(agents, count, range, append_agent, &list, &all);
     appendStringInfoCharMacro(&out, '{');
     append_summary(&out, &all, range);
     summary_json_name(&out, "agents");

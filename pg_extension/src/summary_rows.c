@@ -8,10 +8,8 @@
 #include "access/htup_details.h"
 #include "executor/spi.h"
 #include "funcapi.h"
-#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
-#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "call_stats.h"
@@ -173,7 +171,6 @@ static struct summary_agent *all_agents(size_t *count)
 Datum frontdesk_summary(PG_FUNCTION_ARGS)
 {
     struct summary_range range = summary_range_of_times(fcinfo, 0);
-    MemoryContext outer, one;
     struct summary_agent *agents;
     struct summary all;
     struct row row = {.count = 0};
@@ -181,50 +178,36 @@ Datum frontdesk_summary(PG_FUNCTION_ARGS)
 
     InitMaterializedSRF(fcinfo, 0);
     connect_spi();
-    outer = CurrentMemoryContext;
-    one = AllocSetContextCreate(outer, "frontdesk summary", ALLOCSET_DEFAULT_SIZES);
     agents = all_agents(&count);
     summary_init(&all);
-    for (size_t i = 0; i < count; i++) {
-        struct summary summary;
-        CHECK_FOR_INTERRUPTS();
-        MemoryContextSwitchTo(one);
-        summary_of_agent(&summary, agents[i].agent_id, range);
-        MemoryContextSwitchTo(outer);
-        summary_add(&all, &summary);
-        MemoryContextReset(one);
-    }
+    summary_of_agents(agents, count, range, NULL, NULL, &all);
     put_summary(&row, &all);
     return_row(fcinfo, &row);
     SPI_finish();
     return (Datum)0;
 }
 
+static void return_agent(void *context, const struct summary_agent *agent,
+                         const struct summary *summary)
+{
+    struct row row = {.count = 0};
+
+    put(&row, agent->agent_id);
+    put(&row, agent->agent_name);
+    put_summary(&row, summary);
+    return_row(context, &row);
+}
+
 Datum frontdesk_agents_overview(PG_FUNCTION_ARGS)
 {
     struct summary_range range = summary_range_of_times(fcinfo, 0);
-    MemoryContext outer, one;
     struct summary_agent *agents;
-    struct row row = {.count = 0};
     size_t count;
 
     InitMaterializedSRF(fcinfo, 0);
     connect_spi();
-    outer = CurrentMemoryContext;
-    one = AllocSetContextCreate(outer, "frontdesk summary", ALLOCSET_DEFAULT_SIZES);
     agents = all_agents(&count);
-    for (size_t i = 0; i < count; i++) {
-        struct summary summary;
-        CHECK_FOR_INTERRUPTS();
-        MemoryContextSwitchTo(one);
-        summary_of_agent(&summary, agents[i].agent_id, range);
-        put(&row, agents[i].agent_id);
-        put(&row, agents[i].agent_name);
-        put_summary(&row, &summary);
-        return_row(fcinfo, &row);
-        MemoryContextSwitchTo(outer);
-        MemoryContextReset(one);
-    }
+    summary_of_agents(agents, count, range, return_agent, fcinfo, NULL);
     SPI_finish();
     return (Datum)0;
 }
