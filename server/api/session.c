@@ -358,9 +358,14 @@ void session_password(struct app *app, const struct request *req, struct respons
     db_result_free(attempt.row);
 }
 
+/*
+ * A token that is dead already kills no others: each death is a second ahead, and who sent a hundred
+ * of these at once would have been given tokens of the future at the next login.
+ */
 void session_logout_all(struct app *app, const struct request *req, struct response *res)
 {
-    const struct db_param params[] = {db_text(req->caller->user_id)};
+    const char *issued_at = arena_printf(req->arena, "%lld", (long long)req->caller->issued_at);
+    const struct db_param params[] = {db_text(req->caller->user_id), db_text(issued_at)};
     struct db_result *result = NULL;
     if (!params_read(req, res, NULL, 0, NULL) || !body_read(req, res, NULL, 0, NULL) ||
         !reply_run(app, req, res, STATEMENT_USER_LOGOUT, params, &result))

@@ -56,17 +56,20 @@ static struct credential find_credential(const struct request *req, bool person)
     return (struct credential){.text = bearer, .bearer = true};
 }
 
-static enum err make_caller(struct request *req, const struct identity *who, bool user)
+/* `token`: the claims of the user that it is; NULL: it is a key. */
+static enum err make_caller(struct request *req, const struct identity *who,
+                            const struct token_claims *token)
 {
     struct caller *caller = arena_alloc(req->arena, sizeof *caller);
     char *id = arena_strndup(req->arena, who->id, strlen(who->id));
     if (!caller || !id)
         return ERR_NOMEM;
-    *caller = (struct caller){.name = arena_printf(req->arena, user ? "user %s" : "key %s", id),
+    *caller = (struct caller){.name = arena_printf(req->arena, token ? "user %s" : "key %s", id),
                               .role = who->role,
                               .admin = who->role >= ROLE_ADMIN,
                               .agent_ids = who->agent_ids,
-                              .user_id = user ? id : NULL};
+                              .user_id = token ? id : NULL,
+                              .issued_at = token ? token->issued_at : 0};
     req->caller = caller;
     return caller->name ? ERR_OK : ERR_NOMEM;
 }
@@ -80,7 +83,7 @@ static enum err by_key(const struct guard *guard, struct request *req,
         return err;
     if (who.expires_ms && who.expires_ms <= clock_wall_ms())
         return ERR_INVALID;
-    return make_caller(req, &who, false);
+    return make_caller(req, &who, NULL);
 }
 
 /* A token counts while its user does, in the role that it names, and was not issued too long ago. */
@@ -96,7 +99,7 @@ static enum err by_token(const struct guard *guard, struct request *req, const c
         return err;
     if (claims.role != who.role || claims.issued_at < who.tokens_from)
         return ERR_INVALID;
-    return make_caller(req, &who, true);
+    return make_caller(req, &who, &claims);
 }
 
 /* ERR_INVALID: the credential is nobody's. */

@@ -24,6 +24,7 @@ struct caller {
     bool admin;            /* manages all; else reads only */
     const char *agent_ids; /* the agents it sees, as a PostgreSQL text[] literal; NULL: all */
     const char *user_id;   /* NULL unless it is a user, by token */
+    int64_t issued_at;     /* of that token, in seconds since the epoch */
 };
 
 struct guard {

@@ -379,8 +379,9 @@ static const struct statement_text texts[STATEMENT_COUNT] = {
     [STATEMENT_USER_LOGOUT] = {"user_logout",
                                "UPDATE frontdesk.users AS u SET tokens_from ="
                                " frontdesk.next_tokens_from(u.tokens_from)"
-                               " WHERE u.id = $1::uuid RETURNING u.role, u.tokens_from",
-                               1},
+                               " WHERE u.id = $1::uuid AND u.tokens_from <= $2::bigint"
+                               " RETURNING u.role, u.tokens_from",
+                               2},
     [STATEMENT_USER_ME] =
         {"user_me",
          "SELECT pg_catalog.left(frontdesk.user_json(u)::text, -1) || ', \"agents\" : ' ||"
