@@ -101,10 +101,17 @@ void call_values(HeapTuple row, TupleDesc desc, int columns, Datum *values, bool
 {
     Datum selected[CALL_COLUMNS + 2];
     bool missing[CALL_COLUMNS + 2];
-    int next = 0;
 
     Assert(desc->natts <= (int)lengthof(selected));
     heap_deform_tuple(row, desc, selected, missing);
+    call_values_selected(selected, missing, columns, values, nulls);
+}
+
+void call_values_selected(const Datum *selected, const bool *missing, int columns, Datum *values,
+                          bool *nulls)
+{
+    int next = 0;
+
     for (int i = 0; i < columns; i++) {
         if (columns_of_call[i].computed)
             continue;

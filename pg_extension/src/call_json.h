@@ -60,6 +60,10 @@ extern void call_select_list(StringInfo out, int columns);
  */
 extern void call_values(HeapTuple row, TupleDesc desc, int columns, Datum *values, bool *nulls);
 
+/* The same of a row that is taken apart already. */
+extern void call_values_selected(const Datum *selected, const bool *missing, int columns,
+                                 Datum *values, bool *nulls);
+
 /* A set of fields to show: one bit a column, and one for the agent as an object of its own. */
 #define CALL_FIELD(column) (UINT64CONST(1) << (column))
 #define CALL_FIELD_AGENT CALL_FIELD(CALL_COLUMNS)

@@ -36,6 +36,9 @@ enum { EXTRA_AGENT_NAME = 1, EXTRA_AGENT_STATUS };
 /* A page that begins no further in than this is come to by counting rows along the index. */
 #define NEAR_ROWS 200
 
+/* More rows than this are no page: they are not held in memory, nor their place looked for. */
+#define LONG_ROWS 20000
+
 #define TOTAL_UNKNOWN (-1)
 
 struct page {
@@ -44,7 +47,7 @@ struct page {
     struct page_agents agents;
     NullableDatum whose; /* the agent or the agents asked for, as they were said */
     uint64 fields;
-    int64 rows; /* -1: all */
+    int64 rows;
     int64 skip;
     NullableDatum cursor;
     struct page_place after; /* what the cursor says */
@@ -158,7 +161,7 @@ static int64 wanted_rows(const struct page *page)
 {
     if (page->counted)
         return page->left;
-    return page->rows < 0 || page->rows == PG_INT64_MAX ? -1 : page->rows + 1;
+    return page->rows + 1;
 }
 
 /*
@@ -210,7 +213,7 @@ static void cut_near(struct page *page)
 {
     if (page->cut.one_agent || page->cut.everyone)
         run_cut(page, page->skip > 0 ? PAGE_PICKED : PAGE_ROWS, wanted_rows(page), page->skip);
-    else if (page->rows < 0 || (page->filters.set & FILTERS_WITH_INDEX) != 0)
+    else if ((page->filters.set & FILTERS_WITH_INDEX) != 0)
         run_cut(page, PAGE_SORTED, wanted_rows(page), page->skip);
     else
         cut_merged(page);
@@ -228,7 +231,7 @@ static bool cut_counted(struct page *page)
     const int64 wanted = wanted_rows(page);
     bool *some = palloc0(page->agents.count * sizeof(bool));
 
-    if (wanted < 0 || !page->cursor.isnull || !page_count(&page->cut, some, &page->total))
+    if (!page->cursor.isnull || !page_count(&page->cut, some, &page->total))
         return false;
     page->found = 0;
     page->left = Max(0, Min(wanted, page->total - page->skip));
@@ -285,7 +288,7 @@ static bool cut_far(struct page *page)
     int64 wanted = wanted_rows(page);
     int64 expected = page->total > page->skip ? page->total - page->skip : 0;
 
-    if (wanted >= 0 && expected > wanted)
+    if (expected > wanted)
         expected = wanted;
     if (expected == 0) {
         page->found = 0;
@@ -340,7 +343,7 @@ static int64 count_beside(struct page *page)
 /* Cuts the page. Its total is known then only if it is far in, or was counted by the statistics. */
 static void cut_page(struct page *page)
 {
-    bool far = page->cursor.isnull && page->skip > NEAR_ROWS && page->rows >= 0;
+    bool far = page->cursor.isnull && page->skip > NEAR_ROWS;
     bool counted = far;
 
     page->total = 0;
@@ -364,7 +367,7 @@ static void cut_page(struct page *page)
         if (!counted)
             cut_near(page);
     }
-    page->shown = page->rows < 0 ? page->found : Min(page->found, (uint64)page->rows);
+    page->shown = Min(page->found, (uint64)page->rows);
     if (!counted)
         page->total = TOTAL_UNKNOWN;
 }
@@ -473,6 +476,41 @@ static void append_page(StringInfo out, struct page *page)
     appendStringInfoString(out, "}}");
 }
 
+/* Rows. */
+
+static void put_row(const Datum *selected, const bool *missing, void *argument)
+{
+    ReturnSetInfo *into = argument;
+    Datum values[CALL_COLUMNS];
+    bool nulls[CALL_COLUMNS];
+
+    call_values_selected(selected, missing, CALL_COLUMNS, values, nulls);
+    tuplestore_putvalues(into->setResult, into->setDesc, values, nulls);
+}
+
+/* The rows of one agent, in their own direction: as many as may be, and none is kept in memory. */
+static void put_long(struct page *page, ReturnSetInfo *into)
+{
+    page->cut.whose = page_agents_datum(&page->agents, NULL, &page->cut.one_agent);
+    page->cut.bounds = page_unbounded;
+    page->cut.form = page->skip > 0 ? PAGE_PICKED : PAGE_ROWS;
+    page->cut.rows = page->rows;
+    page->cut.skip = page->skip;
+    page_plan_stream(&page->cut, put_row, into);
+}
+
+static void put_page(struct page *page, ReturnSetInfo *into)
+{
+    cut_page(page);
+    for (uint64 i = 0; i < page->shown; i++) {
+        uint64 row = row_of(page, i);
+        Datum values[CALL_COLUMNS];
+        bool nulls[CALL_COLUMNS];
+        call_values(page->table->vals[row], page->table->tupdesc, CALL_COLUMNS, values, nulls);
+        tuplestore_putvalues(into->setResult, into->setDesc, values, nulls);
+    }
+}
+
 /* SQL functions. */
 
 /*
@@ -482,7 +520,7 @@ static void append_page(StringInfo out, struct page *page)
 Datum frontdesk_call_history(PG_FUNCTION_ARGS)
 {
     ReturnSetInfo *into = (ReturnSetInfo *)fcinfo->resultinfo;
-    struct page page = {.rows = -1, .cursor.isnull = true};
+    struct page page = {.rows = PG_INT64_MAX, .cursor.isnull = true};
     struct page_agent agent;
 
     InitMaterializedSRF(fcinfo, 0);
@@ -490,7 +528,7 @@ Datum frontdesk_call_history(PG_FUNCTION_ARGS)
     if (!PG_ARGISNULL(3)) /* an int4 in the short form */
         page.rows = PG_NARGS() > 5 ? PG_GETARG_INT64(3) : PG_GETARG_INT32(3);
     page.skip = page_skip_argument(fcinfo, 4);
-    if (!PG_ARGISNULL(3) && page.rows < 0)
+    if (page.rows < 0)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("max_rows must not be negative")));
     call_filters_read(&page.filters, fcinfo, 5, FILTER_WORDS + 1, false);
@@ -502,14 +540,10 @@ Datum frontdesk_call_history(PG_FUNCTION_ARGS)
     page.cut.columns = CALL_COLUMNS;
 
     connect_spi();
-    cut_page(&page);
-    for (uint64 i = 0; i < page.shown; i++) {
-        uint64 row = row_of(&page, i);
-        Datum values[CALL_COLUMNS];
-        bool nulls[CALL_COLUMNS];
-        call_values(page.table->vals[row], page.table->tupdesc, CALL_COLUMNS, values, nulls);
-        tuplestore_putvalues(into->setResult, into->setDesc, values, nulls);
-    }
+    if (page.rows > LONG_ROWS)
+        put_long(&page, into);
+    else
+        put_page(&page, into);
     SPI_finish();
     return (Datum)0;
 }

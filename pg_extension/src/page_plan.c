@@ -55,7 +55,6 @@ struct build {
     int count;
     Oid types[PARAMS_MAX];
     Datum values[PARAMS_MAX];
-    char nulls[PARAMS_MAX];
 };
 
 static void say(struct build *b, const char *sql)
@@ -64,32 +63,31 @@ static void say(struct build *b, const char *sql)
         appendStringInfoString(b->sql, sql);
 }
 
-static void add_param(struct build *b, Oid type, Datum value, bool null)
+static void add_param(struct build *b, Oid type, Datum value)
 {
     Assert(b->count < PARAMS_MAX);
     b->types[b->count] = type;
-    b->values[b->count] = value;
-    b->nulls[b->count++] = null ? 'n' : ' ';
+    b->values[b->count++] = value;
 }
 
 /* A parameter, after some text: "before$n". */
-static void say_param(struct build *b, const char *before, Oid type, Datum value, bool null)
+static void say_param(struct build *b, const char *before, Oid type, Datum value)
 {
-    add_param(b, type, value, null);
+    add_param(b, type, value);
     if (b->sql)
         appendStringInfo(b->sql, "%s$%d", before, b->count);
 }
 
 static void say_int64(struct build *b, const char *before, int64 value)
 {
-    say_param(b, before, INT8OID, Int64GetDatum(value), false);
+    say_param(b, before, INT8OID, Int64GetDatum(value));
 }
 
 static void say_key(struct build *b, enum page_sort sort, const char *before, int64 key)
 {
     Datum value =
         sort == SORT_COST ? NumericGetDatum(int64_div_fast_to_numeric(key, 4)) : Int64GetDatum(key);
-    say_param(b, before, sorts[sort].type, value, false);
+    say_param(b, before, sorts[sort].type, value);
 }
 
 int64 page_key_of_datum(enum page_sort sort, Datum value, bool null)
@@ -116,7 +114,7 @@ static void say_position(struct build *b, const struct page_cut *cut, const char
         say(b, ", ");
     }
     say_int64(b, "", place->started_at);
-    say_param(b, ", ", TEXTOID, place->call_id, false);
+    say_param(b, ", ", TEXTOID, place->call_id);
     say(b, ")");
 }
 
@@ -147,7 +145,6 @@ static void say_calls(struct build *b, const struct page_cut *cut, const char *w
     if (b->sql)
         call_filters_append(b->sql, cut->filters, b->count + 1);
     filters = call_filters_params(cut->filters, b->types + b->count, b->values + b->count);
-    memset(b->nulls + b->count, ' ', filters);
     b->count += filters;
     if (cut->after)
         say_position(b, cut, cut->descending ? SQL_LT : SQL_GT, cut->after);
@@ -174,7 +171,7 @@ static void say_order(struct build *b, const struct page_cut *cut, bool of_keys)
 
 static void say_limit(struct build *b, const struct page_cut *cut)
 {
-    say_param(b, " LIMIT ", INT8OID, Int64GetDatum(cut->rows), cut->rows < 0);
+    say_int64(b, " LIMIT ", cut->rows);
     say_int64(b, " OFFSET ", cut->skip);
 }
 
@@ -225,7 +222,7 @@ static void say_cut(struct build *b, const struct page_cut *cut)
                                          : "c.agent_id" SQL_EQ "ANY ($1)";
 
     /* $1 is said where it is needed, and is there before. */
-    add_param(b, cut->one_agent ? TEXTOID : TEXTARRAYOID, cut->whose, false);
+    add_param(b, cut->one_agent ? TEXTOID : TEXTARRAYOID, cut->whose);
     switch (cut->form) {
     case PAGE_ROWS:
         say_select_list(b, cut);
@@ -320,21 +317,39 @@ static struct plan_slot *slot_of_key(uint64 key)
     return oldest;
 }
 
-void page_plan_run(const struct page_cut *cut)
+/* The plan of a cut, and its parameters in `b`. */
+static SPIPlanPtr plan_of_cut(const struct page_cut *cut, struct build *b)
 {
     struct plan_slot *slot = slot_of_key(key_of_cut(cut));
-    struct build b = {.sql = NULL};
     StringInfoData text;
 
+    b->count = 0;
+    b->sql = NULL;
     if (slot->plan == NULL) {
         initStringInfo(&text);
-        b.sql = &text;
+        b->sql = &text;
     }
-    say_cut(&b, cut);
+    say_cut(b, cut);
     if (slot->plan == NULL)
-        kept_plan_as(&slot->plan, text.data, b.count, b.types,
+        kept_plan_as(&slot->plan, text.data, b->count, b->types,
                      depends_on_values(cut) ? CURSOR_OPT_CUSTOM_PLAN : CURSOR_OPT_GENERIC_PLAN);
-    run_plan(slot->plan, b.values, b.nulls, true, SPI_OK_SELECT);
+    return slot->plan;
+}
+
+void page_plan_run(const struct page_cut *cut)
+{
+    struct build b;
+    SPIPlanPtr plan = plan_of_cut(cut, &b);
+
+    run_plan(plan, b.values, NULL, true, SPI_OK_SELECT);
+}
+
+void page_plan_stream(const struct page_cut *cut, plan_row *receive, void *argument)
+{
+    struct build b;
+    SPIPlanPtr plan = plan_of_cut(cut, &b);
+
+    stream_plan(plan, b.count, b.types, b.values, receive, argument);
 }
 
 int64 page_tally(const struct page_cut *cut)

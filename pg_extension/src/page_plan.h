@@ -9,6 +9,7 @@
 #include "executor/spi.h"
 
 #include "call_filter.h"
+#include "kept_plan.h"
 
 enum page_sort { SORT_DATE, SORT_DURATION, SORT_COST, SORT_COUNT };
 
@@ -57,7 +58,7 @@ struct page_cut {
     struct page_months *months; /* page_walk()'s own; NULL */
     struct page_bounds first;   /* where the first row must be, if the rollups are right */
     int64 each;                 /* see PAGE_MERGED and PAGE_HEADS */
-    int64 rows;                 /* -1: all */
+    int64 rows;
     int64 skip;
 };
 
@@ -66,6 +67,9 @@ struct page_cut {
  * then started_at; of PAGE_HEADS: sort key, started_at, call_id, agent_id. SPI must be connected.
  */
 extern void page_plan_run(const struct page_cut *cut);
+
+/* Hands the rows over one by one instead, without keeping them. */
+extern void page_plan_stream(const struct page_cut *cut, plan_row *receive, void *argument);
 
 /* How many calls are in a cut, whatever its form, rows and skip: counted one by one. */
 extern int64 page_tally(const struct page_cut *cut);

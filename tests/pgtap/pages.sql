@@ -1,7 +1,7 @@
 -- Pages, against the same cut made by plain SQL.
 BEGIN;
 \ir lib/setup.psql
-SELECT plan(230);
+SELECT plan(231);
 
 -- Three agents with 60 calls each, many ties and many missing values.
 INSERT INTO agents (agent_id, agent_name, created_at) SELECT 'a' || n, 'Agent ' || n, now() + n * interval '1 s' FROM generate_series(1, 4) AS n;
@@ -80,6 +80,10 @@ SELECT is((SELECT count(DISTINCT call_id) FROM generate_series(0, 59, 7) AS skip
 SELECT is(ARRAY(SELECT call_id FROM call_history('a1')), ARRAY(SELECT call_id FROM call_history('a1', 'date', 'desc', 20, 0)), 'by default the newest 20');
 SELECT is(call_history_json('a1', NULL, NULL, NULL, NULL, NULL)::text, call_history_json('a1', NULL, 'date', 'desc', 20, 0)::text, 'nulls are the defaults');
 SELECT is((SELECT count(*) FROM call_history('a1', 'date', 'desc', NULL)), 60::bigint, 'max_rows null: all');
+SELECT is_empty($$
+    SELECT * FROM unnest(ARRAY['date', 'duration', 'cost']) AS s(sort_by), unnest(ARRAY['asc', 'desc']) AS o(sort_order), unnest(ARRAY[0, 7, 1000]) AS skip
+    WHERE ARRAY(SELECT to_jsonb(h) FROM call_history('a1', sort_by, sort_order, NULL::bigint, skip) AS h) <> ARRAY(SELECT to_jsonb(h) FROM call_history('a1', sort_by, sort_order, 100::bigint, skip) AS h)$$,
+    'which are the rows that a page has, in its order');
 SELECT is_empty($$SELECT * FROM call_history('a1', 'date', 'desc', 0)$$, 'no rows are no rows');
 SELECT is_empty($$SELECT * FROM call_history('nobody')$$, 'an unknown agent has no rows');
 SELECT is_empty('SELECT * FROM call_history(NULL)', 'nor has no agent');
