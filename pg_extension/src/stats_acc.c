@@ -10,7 +10,8 @@
 
 enum {
     FIRST_ROOM = 8,
-    LIST_MAX = 64, /* a histogram with more cells becomes an array */
+    LIST_MAX = 64,  /* a histogram with more cells becomes an array */
+    WORDS_MAX = 32, /* more words of its own get a table to be found by */
     ANSWER_SHIFT = 32,
     STATUS_SHIFT = 34,
 };
@@ -62,20 +63,56 @@ static struct stats_word cut(struct stats_word word)
     return word;
 }
 
+/* FNV-1a, by Fowler, Noll and Vo. */
+static uint32_t hash(struct stats_word word)
+{
+    uint32_t value = 2166136261U;
+    for (size_t i = 0; i < word.len; i++)
+        value = (value ^ (unsigned char)word.s[i]) * 16777619U;
+    return value;
+}
+
+/* The slot that holds the word, or is free for it; the table is never full. */
+static uint32_t *find_slot(const struct stats_own_words *own, struct stats_word word)
+{
+    uint32_t at = hash(word) & (own->slot_count - 1);
+    while (own->slots[at] && stats_words_compare(own->list[own->slots[at] - 1], word) != 0)
+        at = (at + 1) & (own->slot_count - 1);
+    return &own->slots[at];
+}
+
+/* Enters the last word into the table, which is made, or made anew, when it gets half full. */
+static void note_last(struct stats_own_words *own)
+{
+    if (own->count <= WORDS_MAX)
+        return;
+    uint32_t from = own->count - 1;
+    if (own->count * 2 > own->slot_count) {
+        stats_release(own->slots);
+        own->slot_count = own->slot_count ? own->slot_count * 4 : 8 * WORDS_MAX;
+        own->slots = stats_allocate(own->slot_count * sizeof *own->slots);
+        memset(own->slots, 0, own->slot_count * sizeof *own->slots);
+        from = 0;
+    }
+    for (uint32_t i = from; i < own->count; i++)
+        *find_slot(own, own->list[i]) = i + 1;
+}
+
 static bool find_number(const struct stats_acc *acc, enum stats_vocabulary vocabulary,
                         struct stats_word word, uint32_t *number)
 {
     const struct stats_own_words *own = &acc->own[vocabulary];
+    uint32_t at = 0; /* from 1 */
 
     if (stats_words_find(vocabulary, word, number))
         return true;
-    for (uint32_t i = 0; i < own->count; i++) {
-        if (stats_words_compare(own->list[i], word) == 0) {
-            *number = stats_words_known(vocabulary) + i;
-            return true;
-        }
-    }
-    return false;
+    if (own->slots)
+        at = *find_slot(own, word);
+    for (uint32_t i = 0; !own->slots && !at && i < own->count; i++)
+        if (stats_words_compare(own->list[i], word) == 0)
+            at = i + 1;
+    *number = stats_words_known(vocabulary) + at - 1;
+    return at > 0;
 }
 
 uint32_t stats_acc_number(struct stats_acc *acc, enum stats_vocabulary vocabulary,
@@ -91,8 +128,9 @@ uint32_t stats_acc_number(struct stats_acc *acc, enum stats_vocabulary vocabular
     memcpy(copy, word.s, word.len);
     copy[word.len] = '\0';
     own->list = with_room(own->list, own->count, &own->room, sizeof *own->list);
-    own->list[own->count] = (struct stats_word){copy, word.len};
-    return stats_words_known(vocabulary) + own->count++;
+    own->list[own->count++] = (struct stats_word){copy, word.len};
+    note_last(own);
+    return stats_words_known(vocabulary) + own->count - 1;
 }
 
 struct stats_word stats_acc_word(const struct stats_acc *acc, enum stats_vocabulary vocabulary,

@@ -54,6 +54,8 @@ struct stats_measure {
 struct stats_own_words {
     struct stats_word *list;
     uint32_t count, room;
+    uint32_t *slots; /* once there are many: index in list + 1 by hash, 0 when free */
+    uint32_t slot_count;
 };
 
 /* Read through the functions below. */

@@ -286,6 +286,38 @@ static void long_words_are_cut_between_characters(void **state)
     (void)encode(&acc);
 }
 
+/* Calls with as many reasons and statuses that nobody has heard of as there are calls. */
+static void any_number_of_new_words_is_told_apart(void **state)
+{
+    (void)state;
+    enum { WORDS = 3000 };
+    static char words[WORDS][16];
+    static struct stats_call calls[WORDS];
+    struct stats_acc acc, other;
+
+    stats_acc_init(&acc);
+    stats_acc_init(&other);
+    for (int i = 0; i < WORDS; i++) {
+        size_t len = (size_t)snprintf(words[i], sizeof words[i], "new word %d", i);
+        calls[i].reason = calls[i].status = (struct stats_word){words[i], len};
+    }
+    for (int i = 0; i < WORDS; i++) {
+        add(&acc, &calls[i]);
+        add(&other, &calls[WORDS - 1 - i]);
+    }
+    struct value all = encode(&acc);
+    assert_same(encode(&other), all);
+    assert_int_equal(stats_decode(all.bytes, all.len, 1, &other), STATS_OK);
+    for (int i = 0; i < WORDS; i++) {
+        assert_int_equal(stats_acc_reason(&acc, calls[i].reason), 1);
+        assert_int_equal(stats_acc_reason(&other, calls[i].reason), 2);
+    }
+    assert_int_equal(stats_acc_reason(&acc, (struct stats_word){"new word", 8}), 0);
+    assert_int_equal(stats_acc_total(&other), 2 * WORDS);
+    assert_int_equal(stats_decode(all.bytes, all.len, -1, &other), STATS_OK);
+    assert_same(encode(&other), all);
+}
+
 /* ---- the bytes ---- */
 
 static void equal_statistics_are_equal_bytes_in_any_order(void **state)
@@ -502,6 +534,7 @@ int main(void)
         TEST(counts_what_a_list_of_calls_says),
         TEST(nothing_has_no_percentile_and_one_call_is_exact),
         TEST(long_words_are_cut_between_characters),
+        TEST(any_number_of_new_words_is_told_apart),
         TEST(equal_statistics_are_equal_bytes_in_any_order),
         TEST(sums_of_values_are_values_of_sums_and_differences_undo_them),
         TEST(bytes_are_as_they_were_when_the_first_value_was_stored),
