@@ -31,13 +31,17 @@ enum {
 };
 
 /*
+ * A request gives up on its statement within 2 s, and closes the connection. What goes on behind
+ * that holds one more of the database's, so it goes on for as short as can be: slow pages must not
+ * take the connections that webhooks need.
+ *
  * Nobody waits for jobs, whose own deadlines are shorter where they can be: the first fold of a month
  * after an import of millions of calls reads all of them.
  */
 #define DB_OPTIONS(longest_statement)                                                              \
     "-c statement_timeout=" longest_statement                                                      \
     " -c lock_timeout=2s -c idle_in_transaction_session_timeout=10s"
-static const char db_options[] = DB_OPTIONS("5s");
+static const char db_options[] = DB_OPTIONS("2s");
 static const char db_jobs_options[] = DB_OPTIONS("60s");
 
 /* Everything that serve owns, so that one function can release it whatever was built. */

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import { after, before, test } from 'node:test';
 import {
-  Raw, WEBHOOK, eventually, frontdesk, get, post, request, scratch, settings, sign, startCluster, startServer, within,
+  Raw, WEBHOOK, eventually, frontdesk, get, post, request, scratch, settings, sign, sleep, startCluster, startServer, within,
 } from './harness.js';
 import { metricsOf } from './metrics.js';
 import { ended, endedCall } from './samples.js';
@@ -365,6 +365,32 @@ test('periodic work that waits, on every connection it has, takes no server out 
   }
   assert.ok(both > 0);
   await lock;
+  await server.stop();
+});
+
+test('P6: statements that take too long are not left behind to take the database\'s connections', async () => {
+  const server = await startServer(cluster, { DB_POOL_SIZE: '4' });
+  await cluster.exec(`INSERT INTO frontdesk.users (email, password_hash, role, status, all_agents) VALUES ('slow@example.com', '-', 'USER', 'APPROVED', false);
+    ALTER FUNCTION frontdesk.user_json(frontdesk.users) RENAME TO user_json_as_it_was;
+    CREATE FUNCTION frontdesk.user_json(u frontdesk.users) RETURNS json LANGUAGE sql AS $$ SELECT json_build_object('slept', pg_sleep(60)) $$;
+    GRANT EXECUTE ON FUNCTION frontdesk.user_json(frontdesk.users) TO public`);
+  let oldest = 0;
+  const end = Date.now() + 6500;
+  const ask = async () => {
+    while (Date.now() < end) assert.equal((await get(server, '/api/dashboard/users')).status, 503);
+  };
+  const watch = async () => {
+    for (; Date.now() < end; await sleep(50))
+      oldest = Math.max(oldest, await cluster.value(`SELECT coalesce(max(extract(epoch FROM clock_timestamp() - query_start)), 0)::float
+        FROM pg_stat_activity WHERE application_name = 'frontdesk-api' AND state = 'active'`));
+  };
+  try {
+    await Promise.all([watch(), ...Array.from({ length: 8 }, ask)]);
+  } finally {
+    await cluster.exec(`DROP FUNCTION frontdesk.user_json(frontdesk.users); DELETE FROM frontdesk.users WHERE email = 'slow@example.com';
+      ALTER FUNCTION frontdesk.user_json_as_it_was(frontdesk.users) RENAME TO user_json`);
+  }
+  assert.ok(oldest > 1 && oldest < 3.5, `a statement of ${oldest} s, for which nobody waits after 1.8`);
   await server.stop();
 });
 
