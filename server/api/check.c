@@ -136,7 +136,12 @@ static void check_extension(struct check *c)
     const char *available = db_value(c->facts, 0, AVAILABLE);
     if (migrate_judge_extension(installed, available, &reasons) != SCHEMA_FITS)
         say_lines(c, FAIL, &reasons);
-    else if (available && strcmp(installed, available) != 0)
+    else if (available && migrate_version_is_before(available, installed))
+        say(c, WARN,
+            "frontdesk %s, and its machine has the files of %s only: run `make install` of %s "
+            "there",
+            installed, available, installed);
+    else if (available && migrate_version_is_before(installed, available))
         say(c, WARN,
             "frontdesk %s, and the files of %s are there: as a superuser run `ALTER EXTENSION "
             "frontdesk UPDATE`",

@@ -152,8 +152,7 @@ static const char no_files[] =
     "extension of yours (Supabase's cloud, RDS and the like) cannot be used: run a PostgreSQL of "
     "your own, or Supabase self-hosted\n";
 
-/* Is the version `a` before `b`? Both are numbers with dots between them. */
-static bool is_before(const char *a, const char *b)
+bool migrate_version_is_before(const char *a, const char *b)
 {
     while (*a || *b) {
         char *after_a = NULL;
@@ -182,14 +181,14 @@ enum schema_state migrate_judge_extension(const char *installed, const char *ava
                           "`CREATE EXTENSION frontdesk`\n");
         return SCHEMA_NO_EXTENSION;
     }
-    if (!is_before(installed, migration_extension))
+    if (!migrate_version_is_before(installed, migration_extension))
         return SCHEMA_FITS;
     buf_printf(
         reasons,
         "the extension frontdesk is %s in this database, and this program needs %s: %sas its "
         "superuser run `ALTER EXTENSION frontdesk UPDATE`\n",
         installed, migration_extension,
-        available && !is_before(available, migration_extension)
+        available && !migrate_version_is_before(available, migration_extension)
             ? ""
             : "run `make install` of this version on its machine, then ");
     return SCHEMA_OLD_EXTENSION;

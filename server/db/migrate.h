@@ -21,6 +21,9 @@ enum schema_state {
     SCHEMA_NO_EXTENSION,
 };
 
+/* Is the version `a` before `b`? Both are numbers with dots between them, such as 1.10. */
+bool migrate_version_is_before(const char *a, const char *b);
+
 /*
  * Is the extension there, in a version that this binary can use? `installed` is its version in the
  * database and `available` the one whose files the database's server has; NULL: none. `reasons` gets

@@ -78,6 +78,14 @@ test('an extension that is older than what is installed fails with the statement
   assert.match(lines.extension[0][1], /ALTER EXTENSION frontdesk UPDATE/);
 });
 
+test('an extension that is newer than its files works, with a warning that says where to install them', async () => {
+  await cluster.exec("UPDATE pg_extension SET extversion = '99.0' WHERE extname = 'frontdesk'");
+  const { code, lines } = await check();
+  await cluster.exec("UPDATE pg_extension e SET extversion = default_version FROM pg_available_extensions a WHERE a.name = e.extname AND e.extname = 'frontdesk'");
+  assert.equal(code, 0);
+  assert.match(lines.extension[0].join(' '), /^warn frontdesk 99\.0, .*`make install` of 99\.0/);
+});
+
 test('a key that Retell refuses, and a Retell that is not there, say so', async () => {
   const refused = await check({ RETELL_API_KEY: 'key_of_somebody_else' });
   assert.equal(refused.code, 1);
