@@ -81,7 +81,8 @@ static void check_settings(struct check *c)
 {
     struct buf errors = {0};
     enum err err = config_read(&c->config, &errors);
-    const char *problem = c->config.retell_base_url ? url_problem(c->config.retell_base_url) : NULL;
+    const char *problem =
+        c->config.retell_base_url ? url_base_problem(c->config.retell_base_url) : NULL;
     if (problem)
         buf_printf(&errors, "RETELL_BASE_URL: %s\n", problem);
     c->settings_good = !err && !problem;

@@ -208,7 +208,7 @@ static bool start_poller(struct server *server, struct buf *errors)
                                            .log = server->log,
                                            .interval_ms = config->poll_interval_seconds * 1000,
                                            .window_ms = config->poll_window_hours * 3600000};
-    const char *problem = url_problem(config->retell_base_url);
+    const char *problem = url_base_problem(config->retell_base_url);
     if (problem) {
         buf_printf(errors, "RETELL_BASE_URL: %s\n", problem);
         return false;

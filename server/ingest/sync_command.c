@@ -85,7 +85,7 @@ static int run(const struct command_line *line)
     const atomic_bool *stopped = interrupt_watch();
     (void)signal(SIGPIPE, SIG_IGN);
     bool good = !config_read(&config, &errors);
-    const char *problem = good ? url_problem(config.retell_base_url) : NULL;
+    const char *problem = good ? url_base_problem(config.retell_base_url) : NULL;
     if (problem)
         buf_printf(&errors, "RETELL_BASE_URL: %s\n", problem);
     if (good && !problem && curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK) {

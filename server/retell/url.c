@@ -29,3 +29,23 @@ const char *url_problem(const char *url)
     curl_url_cleanup(parts);
     return problem;
 }
+
+const char *url_base_problem(const char *url)
+{
+    static const CURLUPart unwanted[] = {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_QUERY,
+                                         CURLUPART_FRAGMENT};
+    const char *problem = url_problem(url);
+    CURLU *parts = problem ? NULL : curl_url();
+    if (!problem && (!parts || curl_url_set(parts, CURLUPART_URL, url, 0) != CURLUE_OK))
+        problem = "is not a URL";
+    for (size_t i = 0; !problem && i < sizeof unwanted / sizeof unwanted[0]; i++) {
+        char *found = NULL;
+        if (curl_url_get(parts, unwanted[i], &found, 0) == CURLUE_OK)
+            problem =
+                "holds more than scheme, host, port and path, and is shown to people: the key "
+                "goes into RETELL_API_KEY";
+        curl_free(found);
+    }
+    curl_url_cleanup(parts);
+    return problem;
+}

@@ -8,4 +8,7 @@
  */
 const char *url_problem(const char *url);
 
+/* The same of a URL that paths are appended to, and that is told to people when it does not answer. */
+const char *url_base_problem(const char *url);
+
 #endif

@@ -54,6 +54,16 @@ test('every mistake in the settings has a line, and what needs them is not looke
   assert.equal(lines.schema[0][0], 'ok');
 });
 
+test('a base URL with a password, a query or a fragment is refused and not repeated', async () => {
+  for (const url of ['https://me:hush@127.0.0.1:9', 'https://hush@127.0.0.1:9', 'https://127.0.0.1:9/?key=hush', 'https://127.0.0.1:9/#hush']) {
+    const { code, lines } = await check({ RETELL_BASE_URL: url });
+    assert.equal(code, 1);
+    assert.match(lines.settings[0][1], /^RETELL_BASE_URL: holds more than .*RETELL_API_KEY/);
+    assert.equal(lines.retell[0][0], '-');
+    assert.doesNotMatch(JSON.stringify(lines), /hush/);
+  }
+});
+
 test('a database that is away, lacks the extension, or lets in a superuser is told apart', async () => {
   const away = await check({ DATABASE_URL: `postgresql:///frontdesk?host=${scratch()}` });
   assert.equal(away.code, 1);
