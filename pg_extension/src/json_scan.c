@@ -142,7 +142,7 @@ static bool is_plain(unsigned char c)
 }
 
 /* The first byte from `at` on that is not plain, or `end`. */
-static const char *skip_plain(const char *at, const char *end)
+static inline const char *skip_plain(const char *at, const char *end)
 {
 #ifdef __SSE2__
     const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\');
@@ -207,11 +207,10 @@ static const char *scan_special(struct scanner *scan, const char *at)
     return at + (length ? length : 1);
 }
 
-/* A string, from its opening quote on. */
-static inline const char *scan_string(struct scanner *scan, const char *at)
+/* The rest of a string that is not all plain. */
+static __attribute__((noinline)) const char *scan_rest(struct scanner *scan, const char *at)
 {
     const char *const end = scan->end;
-    at = skip_plain(at + 1, end);
     while (at < end && *at != '"') {
         at = scan_special(scan, at);
         if (!at)
@@ -219,6 +218,14 @@ static inline const char *scan_string(struct scanner *scan, const char *at)
         at = skip_plain(at, end);
     }
     return at < end ? at + 1 : fail(scan, end, "unterminated string");
+}
+
+/* A string, from its opening quote on. */
+static inline __attribute__((always_inline)) const char *scan_string(struct scanner *scan,
+                                                                     const char *at)
+{
+    at = skip_plain(at + 1, scan->end);
+    return at < scan->end && *at == '"' ? at + 1 : scan_rest(scan, at);
 }
 
 static const char *skip_digits(const char *at, const char *end)
@@ -305,9 +312,11 @@ static const char *scan_word(struct scanner *scan, const char *at, const char *w
 
 static const char *scan_scalar(struct scanner *scan, const char *at)
 {
-    switch (*at) {
-    case '"':
+    if (*at == '"') /* in the order of how often they are met */
         return scan_string(scan, at);
+    if (*at == '-' || is_digit(*at))
+        return scan_number(scan, at);
+    switch (*at) {
     case 't':
         return scan_word(scan, at, "true");
     case 'f':
@@ -315,8 +324,6 @@ static const char *scan_scalar(struct scanner *scan, const char *at)
     case 'n':
         return scan_word(scan, at, "null");
     default:
-        if (*at == '-' || is_digit(*at))
-            return scan_number(scan, at);
         return fail(scan, at, "value expected");
     }
 }
