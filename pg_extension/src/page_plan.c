@@ -321,17 +321,12 @@ static struct plan_slot *slot_of_key(uint64 key)
 static SPIPlanPtr plan_of_cut(const struct page_cut *cut, struct build *b)
 {
     struct plan_slot *slot = slot_of_key(key_of_cut(cut));
-    StringInfoData text;
 
     b->count = 0;
-    b->sql = NULL;
-    if (slot->plan == NULL) {
-        initStringInfo(&text);
-        b->sql = &text;
-    }
+    b->sql = slot->plan == NULL ? makeStringInfo() : NULL;
     say_cut(b, cut);
     if (slot->plan == NULL)
-        kept_plan_as(&slot->plan, text.data, b->count, b->types,
+        kept_plan_as(&slot->plan, b->sql->data, b->count, b->types,
                      depends_on_values(cut) ? CURSOR_OPT_CUSTOM_PLAN : CURSOR_OPT_GENERIC_PLAN);
     return slot->plan;
 }

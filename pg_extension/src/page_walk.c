@@ -603,7 +603,7 @@ static void walk_dates(struct page_cut *cut, const struct extent *extent,
 {
     struct time_reach place = {extent->from, extent->to, PG_INT64_MIN, PG_INT64_MAX, {0}};
     const bool descending = cut->descending;
-    struct page_place first, last;
+    struct page_place first = {0}, last = {0};
     bool turned = false;
 
     if (cut->one_agent && counter->kind == COUNT_CALLS) {
@@ -649,7 +649,7 @@ static void walk_ties(struct page_cut *cut, const struct extent *extent,
                       enum stats_measure_id measure, int cell)
 {
     struct counter counter = {.kind = COUNT_CELL, .measure = measure, .cell = cell};
-    struct page_place first, last;
+    struct page_place first = {0}, last = {0};
     struct time_reach place;
 
     if (!find_ends(cut, extent, &first, &last) || first.key != last.key ||
