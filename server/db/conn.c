@@ -340,6 +340,11 @@ const char *db_conn_error(const struct db_conn *conn)
     return conn->error;
 }
 
+bool db_conn_rolled_back(const struct db_conn *conn)
+{
+    return strncmp(conn->error, "40", 2) == 0; /* the class of transaction rollback */
+}
+
 bool db_conn_usable(const struct db_conn *conn)
 {
     return !conn->broken && PQstatus(conn->pg) == CONNECTION_OK &&

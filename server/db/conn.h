@@ -59,6 +59,12 @@ MUSTCHECK enum err db_conn_exec_text(struct db_conn *conn, const char *sql, int6
 /* Why the last exec failed, "SQLSTATE: message", "" if it did not. Valid until the next one. */
 const char *db_conn_error(const struct db_conn *conn);
 
+/*
+ * Did the last exec fail for what other sessions did, a deadlock or a serialization failure? Nothing
+ * of it is stored, and the same may succeed at once.
+ */
+bool db_conn_rolled_back(const struct db_conn *conn);
+
 /* Is the connection open and outside any transaction? */
 bool db_conn_usable(const struct db_conn *conn);
 

@@ -168,7 +168,10 @@ static int64_t earliest_deadline(struct item **batch, size_t count)
     return earliest;
 }
 
-/* One statement on one connection. `*again`: the connection broke, another may do. */
+/*
+ * One statement on one connection. `*again`: the connection broke, another may do; or another session
+ * was in the way, as one that changes many calls by hand.
+ */
 static enum err try_batch(struct writer *writer, struct item **batch, size_t count,
                           const struct db_param *params, bool *again)
 {
@@ -186,7 +189,7 @@ static enum err try_batch(struct writer *writer, struct item **batch, size_t cou
     if (err) {
         log_warn(writer->log, "ingest failed", LOG_STR("error", err_name(err)),
                  LOG_STR("detail", db_conn_error(conn)), LOG_INT("events", (int64_t)count));
-        *again = err == ERR_UNAVAILABLE && !db_conn_usable(conn);
+        *again = err == ERR_UNAVAILABLE && (!db_conn_usable(conn) || db_conn_rolled_back(conn));
     }
     db_result_free(result);
     db_pool_give(writer->pool, conn);

@@ -24,7 +24,7 @@ enum { THREADS = 48, EACH = 100, PATIENCE_MS = 20000 };
 /* ---- the database ---- */
 
 struct db_conn {
-    bool broken;
+    bool broken, rolled_back;
 };
 
 /* The only database, and what it is told to do. */
@@ -32,9 +32,10 @@ struct db_pool {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     unsigned free;
-    bool frozen;    /* statements wait until it is not, or for their deadline */
-    bool unruly;    /* some statements break their connection, before or after the commit */
-    uint64_t noise; /* decides which; never 0 */
+    bool frozen;        /* statements wait until it is not, or for their deadline */
+    bool unruly;        /* some statements break their connection, before or after the commit */
+    uint64_t noise;     /* decides which; never 0 */
+    unsigned deadlocks; /* so many statements are given up for others, and stored by none */
     unsigned batches, under_way;
     size_t largest;
     unsigned committed[MAX_EVENTS]; /* how often, by the event's number */
@@ -136,6 +137,11 @@ enum err db_conn_exec(struct db_conn *conn, enum statement statement, const stru
         wait_for_change(&database, deadline);
     int what = database.frozen ? 1 : fate(&database);
     bool late = database.frozen;
+    conn->rolled_back = database.deadlocks > 0;
+    if (conn->rolled_back) {
+        database.deadlocks--;
+        bad = ERR_UNAVAILABLE;
+    }
     for (size_t i = 0; i < count && !bad && what != 1; i++)
         database.committed[numbers[i]]++;
     database.under_way--;
@@ -154,6 +160,11 @@ enum err db_conn_exec(struct db_conn *conn, enum statement statement, const stru
     }
     *result = made;
     return ERR_OK;
+}
+
+bool db_conn_rolled_back(const struct db_conn *conn)
+{
+    return conn->rolled_back;
 }
 
 bool db_conn_usable(const struct db_conn *conn)
@@ -214,6 +225,7 @@ static int fresh(void **state)
     pthread_condattr_destroy(&attr);
     database.free = CONNECTIONS;
     database.batches = 0;
+    database.deadlocks = 0;
     database.largest = 0;
     memset(database.committed, 0, sizeof database.committed);
     tell(false, false);
@@ -367,6 +379,20 @@ static void one_that_fails_for_a_reason_of_its_own_fails_alone_too(void **state)
     share_a_commit_but_for_one('?', ERR_INTERNAL);
 }
 
+static void one_that_a_deadlock_stopped_is_tried_again_once(void **state)
+{
+    (void)state;
+    struct writer_outcome outcome;
+    database.deadlocks = 1;
+    assert_int_equal(store("7", 1, PATIENCE_MS, &outcome), ERR_OK);
+    assert_string_equal(outcome.outcome, "inserted");
+    assert_int_equal(committed(7), 1);
+    assert_int_equal(database.batches, 2);
+    database.deadlocks = 2;
+    assert_int_equal(store("8", 1, PATIENCE_MS, &outcome), ERR_UNAVAILABLE);
+    assert_int_equal(committed(8), 0);
+}
+
 static void a_queue_that_is_full_says_so_at_once(void **state)
 {
     (void)state;
@@ -459,6 +485,8 @@ int main(void)
                                         fresh, done),
         cmocka_unit_test_setup_teardown(one_that_fails_for_a_reason_of_its_own_fails_alone_too,
                                         fresh, done),
+        cmocka_unit_test_setup_teardown(one_that_a_deadlock_stopped_is_tried_again_once, fresh,
+                                        done),
         cmocka_unit_test_setup_teardown(a_queue_that_is_full_says_so_at_once, fresh, done),
         cmocka_unit_test_setup_teardown(nobody_waits_past_its_deadline_and_the_group_recovers,
                                         fresh, done),
