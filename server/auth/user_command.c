@@ -141,8 +141,7 @@ static bool read_password(const struct command_line *line, char hash[PASSWORD_HA
     } else if (strcmp(password, again) != 0) {
         problem = "these were two different passwords";
     }
-    if (!problem && (!text_fits(password, PASSWORD_MIN, PASSWORD_MAX) ||
-                     strspn(password, " \t") == strlen(password)))
+    if (!problem && (!text_fits(password, PASSWORD_MIN, PASSWORD_MAX) || text_is_blank(password)))
         problem = "a password has 8 to 128 characters, and not only spaces";
     if (!problem && password_hash_here(password, hash))
         problem = "short of memory";

@@ -47,6 +47,21 @@ bool text_fits(const char *s, int64_t lo, int64_t hi)
     return characters >= lo && characters <= hi;
 }
 
+bool text_is_blank(const char *s)
+{
+    static const char *const spaces[] = {"\xc2\xa0", "\xc2\x85", "\xe2\x80\x83", "\xe3\x80\x80"};
+    while (*s) {
+        size_t step = strchr(" \t\n\v\f\r", *s) ? 1 : 0;
+        for (size_t i = 0; !step && i < sizeof spaces / sizeof spaces[0]; i++)
+            if (strncmp(s, spaces[i], strlen(spaces[i])) == 0)
+                step = strlen(spaces[i]);
+        if (!step)
+            return false;
+        s += step;
+    }
+    return true;
+}
+
 bool text_is_uuid(const char *s)
 {
     for (int i = 0; i < 36; i++) {

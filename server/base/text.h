@@ -20,6 +20,9 @@ bool text_is_utf8(const char *s);
 /* Is `s` valid UTF-8 of `lo` to `hi` characters (code points)? */
 bool text_fits(const char *s, int64_t lo, int64_t hi);
 
+/* Only white space, also as Unicode has it where people meet it: no-break and wide spaces? */
+bool text_is_blank(const char *s);
+
 /*
  * Is `s` an e-mail address: good enough to write to, and nothing that could be read in two ways:
  * local part and domain of RFC 5321 in ASCII, without quotes and comments.

@@ -51,22 +51,6 @@ static void lower(char *s)
         *s = (char)tolower((unsigned char)*s);
 }
 
-/* Only white space, also as Unicode has it where people meet it: no-break and wide spaces. */
-static bool is_blank(const char *s)
-{
-    static const char *const spaces[] = {"\xc2\xa0", "\xc2\x85", "\xe2\x80\x83", "\xe3\x80\x80"};
-    while (*s) {
-        size_t step = strchr(" \t\n\v\f\r", *s) ? 1 : 0;
-        for (size_t i = 0; !step && i < sizeof spaces / sizeof spaces[0]; i++)
-            if (strncmp(s, spaces[i], strlen(spaces[i])) == 0)
-                step = strlen(spaces[i]);
-        if (!step)
-            return false;
-        s += step;
-    }
-    return true;
-}
-
 static const char *text_rule(struct check *c, const struct body_spec *spec)
 {
     return arena_printf(c->req->arena, "must be text of %lld to %lld characters%s",
@@ -77,7 +61,7 @@ static const char *text_rule(struct check *c, const struct body_spec *spec)
 /* Text of its length and, where asked for, not blank. */
 static bool is_text(const struct body_spec *spec, const char *text)
 {
-    return text_fits(text, spec->lo, spec->hi) && !(spec->not_blank && is_blank(text));
+    return text_fits(text, spec->lo, spec->hi) && !(spec->not_blank && text_is_blank(text));
 }
 
 /* A string value of the kinds that are spelt as one. */

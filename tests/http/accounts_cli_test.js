@@ -66,7 +66,7 @@ test('a name that somebody registers with cannot tell the operator\'s terminal w
 test('what makes no sense is refused in words, with 2; what is not possible, with 1', async () => {
   await bad(1, ['user', 'add', 'chief@example.com'], PASSWORD, /already/);
   await bad(1, ['user', 'add', 'x@example.com'], 'short\n', /8 to 128/);
-  await bad(1, ['user', 'add', 'x@example.com'], ' '.repeat(20), /8 to 128/);
+  for (const blank of [' ', '\u00a0', '\u3000 ']) await bad(1, ['user', 'add', 'x@example.com'], blank.repeat(10), /8 to 128/);
   await bad(1, ['user', 'add', 'x@example.com'], '', /password/);
   await bad(1, ['user', 'approve', 'nobody@example.com'], '', /no user/);
   await bad(1, ['user', 'disable', 'chief@example.com'], '', /last superadmin/);
