@@ -102,10 +102,9 @@ static void writes_what_it_reads(void **state)
 static void writes_what_libc_would(void **state)
 {
     (void)state;
-    const int64_t day_ms = 86400000;
-    const int64_t first = -800 * 366 * day_ms, last = INT64_C(999999999999999);
-    for (int64_t ms = first; ms <= last;
-         ms += ms < 500 * 366 * day_ms ? day_ms - 1 : 977 * day_ms) {
+    const int64_t day_ms = 86400000, year_ms = 366 * day_ms;
+    const int64_t first = -800 * year_ms, last = INT64_C(999999999999999);
+    for (int64_t ms = first; ms <= last; ms += ms < 500 * year_ms ? day_ms - 1 : 977 * day_ms) {
         char iso[CLOCK_ISO_SIZE], date[24], expected[CLOCK_ISO_SIZE];
         int64_t part = (ms % 1000 + 1000) % 1000;
         time_t seconds = (time_t)((ms - part) / 1000);
