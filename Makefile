@@ -165,7 +165,7 @@ test-stress: server install-extension
 # Each wait in them has a deadline of its own; this one is for what nobody thought of.
 test-http: server install-extension $B/bench/load $(RELEASES:%=$B/releases/%/frontdesk) \
            tests/http/node_modules/.package-lock.json
-	@cd tests/http && timeout --foreground --kill-after=10 40m node --test --test-concurrency=1
+	@cd tests/http && timeout --foreground --kill-after=10 40m node --test --test-concurrency=2
 
 ##  make test-faults  what takes minutes: long outages, large accounts, hundreds of kills
 test-faults: packages-test all install-extension bench-ingest \
