@@ -44,14 +44,15 @@ static void add_agent(struct sync *sync, struct agents *agents, struct json_text
                    "an agent in Retell's list has no agent_id");
 }
 
-static bool read_page(struct sync *sync, struct agents *agents, struct buf *key, bool *more)
+static bool read_page(struct sync *sync, struct agents *agents, struct listing_place *place,
+                      bool *more)
 {
     struct retell_request request = {
         .body = "{\"filter_criteria\":{\"channel\":{\"type\":\"string\",\"op\":\"eq\","
                 "\"value\":\"voice\"}}}"};
     struct buf path = {0};
     struct listing_page page;
-    listing_agents_path(key->data ? key->data : "", &path);
+    listing_agents_path(place->key.data ? place->key.data : "", &path);
     request.path = path.data;
     bool good =
         path.failed ? sync_fail(sync, SYNC_FAILED, "out of memory") : sync_ask(sync, &request);
@@ -60,7 +61,7 @@ static bool read_page(struct sync *sync, struct agents *agents, struct buf *key,
     for (struct json_text item; good && !wrong && json_elements_next(&page.items, &item);)
         add_agent(sync, agents, item);
     if (good && !wrong)
-        wrong = agents->count > MAX_AGENTS ? "it does not end" : listing_next(&page, key);
+        wrong = agents->count > MAX_AGENTS ? "it does not end" : listing_next(&page, place);
     if (good && wrong) {
         char message[SYNC_MESSAGE_SIZE];
         (void)snprintf(message, sizeof message, "Retell's list of agents is not as documented: %s",
@@ -69,7 +70,7 @@ static bool read_page(struct sync *sync, struct agents *agents, struct buf *key,
     }
     buf_free(&request.answer);
     buf_free(&path);
-    return good && (!(key->failed || agents->ids.failed || agents->names.failed) ||
+    return good && (!(place->key.failed || agents->ids.failed || agents->names.failed) ||
                     sync_fail(sync, SYNC_FAILED, "out of memory"));
 }
 
@@ -107,13 +108,13 @@ static bool store(struct sync *sync, const struct agents *agents)
 bool sync_agents(struct sync *sync)
 {
     struct agents agents = {0};
-    struct buf key = {0};
+    struct listing_place place = {0};
     bool more = true, good = true;
     while (good && more)
-        good = read_page(sync, &agents, &key, &more);
+        good = read_page(sync, &agents, &place, &more);
     good = good && store(sync, &agents);
     buf_free(&agents.ids);
     buf_free(&agents.names);
-    buf_free(&key);
+    listing_place_free(&place);
     return good;
 }

@@ -19,7 +19,7 @@ enum {
 struct reading {
     struct sync *sync;
     struct listing_query query;
-    struct buf key;        /* of the page to come, as text */
+    struct listing_place place;
     bool moves_cursor;     /* the cursor on starts follows */
     bool last_has_no_time; /* the last item of the page has no start */
 };
@@ -84,12 +84,12 @@ static bool store_page(struct reading *reading, struct listing_page *page, int64
     return sync_store(sync, &batch);
 }
 
-/* Asks for the page after `key`. */
+/* Asks for the page to come. */
 static bool ask_page(struct reading *reading, struct retell_request *request,
                      struct listing_page *page)
 {
     struct buf body = {0};
-    listing_write(&reading->query, reading->key.data ? reading->key.data : "", &body);
+    listing_write(&reading->query, reading->place.key.data ? reading->place.key.data : "", &body);
     request->path = "/v3/list-calls";
     request->body = body.data;
     bool good = !body.failed ? sync_ask(reading->sync, request)
@@ -103,8 +103,8 @@ static bool ask_page(struct reading *reading, struct retell_request *request,
 /* Goes on to the next page, after what came was stored. */
 static bool turn_page(struct reading *reading, const struct listing_page *page)
 {
-    const char *wrong = listing_next(page, &reading->key);
-    if (reading->key.failed)
+    const char *wrong = listing_next(page, &reading->place);
+    if (reading->place.key.failed)
         return sync_fail(reading->sync, SYNC_FAILED, "out of memory");
     return !wrong || surprise(reading->sync, wrong);
 }
@@ -141,7 +141,7 @@ static bool read_all(struct reading *reading)
     bool more = true, good = true;
     while (good && more)
         good = read_page(reading, &more);
-    buf_free(&reading->key);
+    listing_place_free(&reading->place);
     return good;
 }
 
@@ -200,7 +200,7 @@ static bool list_timeless(struct sync *sync, bool ascending)
         good = read_page(&reading, &more);
         more = more && reading.last_has_no_time;
     }
-    buf_free(&reading.key);
+    listing_place_free(&reading.place);
     return good;
 }
 

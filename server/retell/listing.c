@@ -160,7 +160,23 @@ const char *listing_read(const char *answer, size_t len, struct listing_page *pa
     return NULL;
 }
 
-const char *listing_next(const struct listing_page *page, struct buf *key)
+static bool is_key(const struct buf *key, const char *text)
+{
+    return key->data && strcmp(key->data, text) == 0;
+}
+
+/* The mark moves up after 1, 2, 4, … pages (Brent, 1980): a circle of n pages is seen within 3n. */
+static void move_mark(struct listing_place *place)
+{
+    if (place->pages++ < place->next_mark)
+        return;
+    place->next_mark = 2 * place->pages;
+    place->mark.len = 0;
+    buf_add(&place->mark, place->key.data, place->key.len + 1);
+    place->key.failed |= place->mark.failed;
+}
+
+const char *listing_next(const struct listing_page *page, struct listing_place *place)
 {
     struct buf next = {0};
     const char *wrong = NULL;
@@ -169,12 +185,21 @@ const char *listing_next(const struct listing_page *page, struct buf *key)
     if (page->has_more && !wrong && buf_reserve(&next, JSON_TEXT_MAX(page->key.len))) {
         next.len = json_string_decode(page->key.s, page->key.len, next.data);
         next.data[next.len] = '\0';
-        if (key->data && strcmp(next.data, key->data) == 0)
+        if (is_key(&place->key, next.data) || is_key(&place->mark, next.data))
             wrong = "it gives the same `pagination_key` twice";
     }
-    buf_free(key);
-    *key = next;
+    buf_free(&place->key);
+    place->key = next;
+    if (next.data)
+        move_mark(place);
     return wrong;
+}
+
+void listing_place_free(struct listing_place *place)
+{
+    buf_free(&place->key);
+    buf_free(&place->mark);
+    *place = (struct listing_place){0};
 }
 
 int64_t listing_time(struct json_text item, const char *name)

@@ -46,12 +46,22 @@ struct listing_page {
  */
 const char *listing_read(const char *answer, size_t len, struct listing_page *page);
 
+/* Where one is in a list. All zero: before its first page. */
+struct listing_place {
+    struct buf key;  /* of the page to come, as text; empty for the first, and after the last */
+    struct buf mark; /* the key at a page before, to see that the list goes in a circle */
+    unsigned pages, next_mark; /* turned so far; when the mark moves up */
+};
+
 /*
- * Puts the key of the page after this one into `key`, which holds the one before, as text; empty
- * when there is none. NULL, or why the list cannot be gone on with: what comes next is not told, or
- * is where it was. Memory that is short is `key->failed`.
+ * Goes on to the page after this one. NULL, or why the list cannot be gone on with: what comes next
+ * is not told, or is where it was before, be it many pages ago: every list ends. Memory that is
+ * short is `failed` of the place's key.
  */
-const char *listing_next(const struct listing_page *page, struct buf *key);
+const char *listing_next(const struct listing_page *page, struct listing_place *place);
+
+/* Frees what the place holds; it is before the first page again. */
+void listing_place_free(struct listing_place *place);
 
 /* A time of an item, ms since epoch; -1 when it has none. */
 int64_t listing_time(struct json_text item, const char *name);

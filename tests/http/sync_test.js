@@ -332,6 +332,7 @@ describe('a Retell that fails', () => {
     await same();
   });
 
+  let turn = false;
   for (const [what, fault, says] of [
     ['a wrong key', { status: 401, message: 'Invalid API Key' }, /Retell refuses the key \(401: Invalid API Key\).*set RETELL_API_KEY/],
     ['no credit', { status: 402, message: 'Payment required' }, /out of credit \(402: Payment required\).*add credit/],
@@ -342,6 +343,7 @@ describe('a Retell that fails', () => {
     ['a list that does not say whether it ends', { edit: ({ items }) => ({ items }) }, /not as documented: it does not say `has_more`/],
     ['a list that goes on nowhere', { edit: ({ items }) => ({ items, has_more: true }) }, /has_more` and gives no `pagination_key/],
     ['a list that goes in a circle', { edit: ({ items }) => ({ items, has_more: true, pagination_key: Buffer.from('call_000000').toString('base64url') }) }, /same `pagination_key` twice/],
+    ['a list that goes in a circle of two', { edit: ({ items }) => ({ items, has_more: true, pagination_key: Buffer.from((turn = !turn) ? 'call_000000' : 'call_000001').toString('base64url') }) }, /same `pagination_key` twice/],
     ['a redirect', { status: 302, headers: { Location: 'http://127.0.0.1:9/' } }, /not Retell's \(302/],
   ]) {
     test(`${what}: the run fails loudly, and says what to do`, async () => {

@@ -4,6 +4,7 @@
 
 #include "unit.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static void assert_body(const struct listing_query *query, const char *key, const char *wanted)
@@ -62,7 +63,7 @@ static void a_page_is_taken_apart(void **state)
                                  "\"total\":7,\"new\":null}";
     struct listing_page page;
     struct json_text item = {NULL, 0};
-    struct buf key = {0};
+    struct listing_place place = {0};
     assert_null(listing_read(answer, strlen(answer), &page));
     assert_int_equal(page.count, 3);
     assert_int_equal(page.total, 7);
@@ -71,10 +72,39 @@ static void a_page_is_taken_apart(void **state)
     assert_true(listing_time(item, "end_timestamp") == -1);
     assert_true(json_elements_next(&page.items, &item) && json_elements_next(&page.items, &item));
     assert_true(listing_time(item, "start_timestamp") == -1); /* it is no object */
-    assert_null(listing_next(&page, &key));
-    assert_string_equal(key.data, "next");
-    assert_string_equal(listing_next(&page, &key), "it gives the same `pagination_key` twice");
-    buf_free(&key);
+    assert_null(listing_next(&page, &place));
+    assert_string_equal(place.key.data, "next");
+    assert_string_equal(listing_next(&page, &place), "it gives the same `pagination_key` twice");
+    listing_place_free(&place);
+}
+
+/* Goes through pages whose keys are `before` different ones and then a circle of `circle`. */
+static int pages_until_seen(int before, int circle)
+{
+    struct listing_place place = {0};
+    const char *wrong = NULL;
+    int turned = 0;
+    while (!wrong && turned < 1000) {
+        char answer[80];
+        int at = turned < before ? turned : before + (turned - before) % circle;
+        (void)snprintf(answer, sizeof answer,
+                       "{\"items\":[],\"has_more\":true,\"pagination_key\":\"k%d\"}", at);
+        struct listing_page page;
+        assert_null(listing_read(answer, strlen(answer), &page));
+        wrong = listing_next(&page, &place);
+        turned++;
+    }
+    listing_place_free(&place);
+    return turned;
+}
+
+static void a_circle_is_seen_however_long(void **state)
+{
+    (void)state;
+    for (int before = 0; before <= 20; before++)
+        for (int circle = 1; circle <= 20; circle++)
+            assert_in_range(pages_until_seen(before, circle), before + circle,
+                            3 * (before + circle) + 1);
 }
 
 static void what_is_not_a_list_is_said(void **state)
@@ -97,11 +127,11 @@ static void what_is_not_a_list_is_said(void **state)
                             cases[i].wrong);
 
     static const char endless[] = "{\"items\":[],\"has_more\":true,\"pagination_key\":\"\"}";
-    struct buf key = {0};
+    struct listing_place place = {0};
     assert_null(listing_read(endless, strlen(endless), &page));
-    assert_string_equal(listing_next(&page, &key),
+    assert_string_equal(listing_next(&page, &place),
                         "it says `has_more` and gives no `pagination_key`");
-    buf_free(&key);
+    listing_place_free(&place);
 }
 
 static void identifiers_are_escaped_in_paths(void **state)
@@ -136,6 +166,7 @@ int main(void)
         cmocka_unit_test(a_query_says_only_what_is_asked),
         cmocka_unit_test(filters_are_typed_and_joined),
         cmocka_unit_test(a_page_is_taken_apart),
+        cmocka_unit_test(a_circle_is_seen_however_long),
         cmocka_unit_test(what_is_not_a_list_is_said),
         cmocka_unit_test(identifiers_are_escaped_in_paths),
         cmocka_unit_test(plain_http_is_for_this_machine_only),
