@@ -139,6 +139,9 @@ static int run(const struct command_line *line)
                        .progress = {.command = "replay", .unit = "events"}};
     if (!command_read(line, &r.options))
         return COMMAND_USAGE;
+    if (r.options.from_ms >= r.options.to_ms)
+        return command_complain(line,
+                                "--from must be before --to, which is now unless it is given");
     clock_iso(r.options.from_ms, r.from);
     clock_iso(r.options.to_ms, r.to);
     r.stopped = interrupt_watch();

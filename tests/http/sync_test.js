@@ -605,5 +605,8 @@ describe('frontdesk replay', () => {
     assert.deepEqual([revived.code, /1 are understood now, 0 are still dead/.test(revived.stdout)], [0, true]);
     assert.equal((await row('revived')).call_status, 'ended');
     assert.equal((await cli(['replay', '--from', 'never'])).code, 2);
+    const backwards = await cli(['replay', '--from', '2026-03-02', '--to', '2026-03-01']);
+    assert.equal(backwards.code, 2);
+    assert.match(backwards.stderr, /--from must be before --to/);
   });
 });
