@@ -3,21 +3,6 @@
 
 #include "context.h"
 
-void *stats_allocate(size_t size)
-{
-    return context_allocate(size);
-}
-
-void *stats_enlarge(void *memory, size_t size)
-{
-    return context_enlarge(memory, size);
-}
-
-void stats_release(void *memory)
-{
-    (void)memory;
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct stats_acc acc;

@@ -27,21 +27,6 @@ void pfree(void *memory)
     (void)memory;
 }
 
-void *stats_allocate(size_t size)
-{
-    return context_allocate(size);
-}
-
-void *stats_enlarge(void *memory, size_t size)
-{
-    return context_enlarge(memory, size);
-}
-
-void stats_release(void *memory)
-{
-    (void)memory;
-}
-
 /* What `in` takes for a value, as the bytes that it stores. */
 static uint8_t *read_text(const char *text, size_t size, size_t *len)
 {

@@ -1,6 +1,11 @@
-/* Memory that is given back all at once, as in one of PostgreSQL's memory contexts. */
+/*
+ * Memory that is given back all at once, as in one of PostgreSQL's memory contexts, and with it what
+ * stats_acc.h asks of whoever links it.
+ */
 #ifndef FRONTDESK_TESTS_FUZZ_CONTEXT_H
 #define FRONTDESK_TESTS_FUZZ_CONTEXT_H
+
+#include "stats_acc.h"
 
 #include "fuzz.h"
 
@@ -37,6 +42,21 @@ static inline void context_reset(void)
 {
     while (context_used)
         free(context_blocks[--context_used]);
+}
+
+void *stats_allocate(size_t size)
+{
+    return context_allocate(size);
+}
+
+void *stats_enlarge(void *memory, size_t size)
+{
+    return context_enlarge(memory, size);
+}
+
+void stats_release(void *memory)
+{
+    (void)memory;
 }
 
 #endif
