@@ -2,34 +2,32 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 static struct gate_verdict refuse(int status, const char *code, const char *message)
 {
     return (struct gate_verdict){.status = status, .code = code, .message = message};
 }
 
-/* How many characters of a token `s` begins with (RFC 9110, section 5.6.2). */
-static size_t token_length(const char *s)
+/* Is `s` a token (RFC 9110, section 5.6.2)? */
+static bool is_token(const char *s)
 {
     static const bool allowed[256] = {
         ['!'] = true,         ['#' ... '\''] = true, ['*'] = true,         ['+'] = true,
         ['-'] = true,         ['.'] = true,          ['0' ... '9'] = true, ['A' ... 'Z'] = true,
         ['^' ... 'z'] = true, ['|'] = true,          ['~'] = true,
     };
-    size_t len = 0;
-    while (allowed[(unsigned char)s[len]])
-        len++;
-    return len;
+    const char *at = s;
+    while (allowed[(unsigned char)*at])
+        at++;
+    return at > s && !*at;
 }
 
-/* And of a field's value (section 5.5): no control characters but the tab. */
-static size_t value_length(const char *s)
+/* And a field's value (section 5.5), with no control characters but the tab? */
+static bool is_value(const char *s)
 {
-    size_t len = 0;
-    while ((unsigned char)s[len] >= 0x20 ? s[len] != 0x7f : s[len] == '\t')
-        len++;
-    return len;
+    while ((unsigned char)*s >= 0x20 ? *s != 0x7f : *s == '\t')
+        s++;
+    return !*s;
 }
 
 static int hex_digit(char c)
@@ -76,13 +74,11 @@ static struct gate_verdict check_headers(const struct request *req)
         return refuse(431, "headers_too_large", "Send fewer than 64 headers.");
     for (size_t i = 0; i < req->header_count; i++) {
         const struct header *h = &req->headers[i];
-        size_t name_len = token_length(h->name);
-        size_t value_len = value_length(h->value);
-        bytes += name_len + value_len;
-        if (!name_len || h->name[name_len])
+        bytes += h->name_len + h->value_len;
+        if (!is_token(h->name))
             return refuse(400, "bad_header",
                           "A header's name has characters that are not allowed.");
-        if (h->value[value_len])
+        if (!is_value(h->value))
             return refuse(400, "bad_header", "A header's value has control characters.");
     }
     if (bytes > GATE_MAX_HEADER_BYTES)
@@ -97,7 +93,7 @@ static struct gate_verdict check_headers(const struct request *req)
 static bool wants_websocket(const struct request *req)
 {
     for (size_t i = 0; i < req->header_count; i++)
-        if (strcasecmp(req->headers[i].name, "Upgrade") == 0 &&
+        if (header_is(&req->headers[i], "Upgrade") &&
             strcasestr(req->headers[i].value, "websocket"))
             return true;
     return false;

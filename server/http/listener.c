@@ -142,10 +142,8 @@ static bool take_request(struct exchange *x)
     req->path = info->request_uri ? info->request_uri : "";
     req->query = info->query_string;
     req->http_version = info->http_version ? info->http_version : "";
-    for (int i = 0; i < info->num_headers && req->header_count < REQUEST_MAX_HEADERS; i++)
-        req->headers[req->header_count++] = (struct header){
-            .name = info->http_headers[i].name,
-            .value = info->http_headers[i].value ? info->http_headers[i].value : ""};
+    for (int i = 0; i < info->num_headers; i++)
+        request_add_header(req, info->http_headers[i].name, info->http_headers[i].value);
     request_set_client(req, info->remote_addr, x->listener->options.trusted_proxies,
                        x->listener->options.trusted_proxy_count);
     request_set_id(req);
@@ -203,7 +201,7 @@ static void log_request(const struct exchange *x, size_t bytes)
 static bool client_keeps(const struct request *req)
 {
     for (size_t i = 0; i < req->header_count; i++)
-        if (strcasecmp(req->headers[i].name, "Connection") == 0 &&
+        if (header_is(&req->headers[i], "Connection") &&
             (!strcasestr(req->headers[i].value, "keep-alive") ||
              strcasestr(req->headers[i].value, "close")))
             return false;
@@ -267,26 +265,25 @@ static struct exchange exchange_of(struct mg_connection *conn)
  * parses in place and writes a NUL over each character that ends something (a line's CR and LF, a
  * name's colon, the head's last LF), so what lies between the pieces tells what it skipped.
  */
-static bool headers_are_whole(const struct mg_request_info *info)
+static bool headers_are_whole(const struct request *req)
 {
-    const char *end = info->http_version + strlen(info->http_version);
-    for (int i = 0; i < info->num_headers; i++) {
-        const struct mg_header *header = &info->http_headers[i];
-        const char *name_end = header->name + strlen(header->name);
+    const char *end = req->http_version + strlen(req->http_version);
+    for (size_t i = 0; i < req->header_count; i++) {
+        const struct header *header = &req->headers[i];
+        const char *name_end = header->name + header->name_len;
         if (header->name != end + 2 || (name_end[1] == '\0' && header->value != name_end + 1))
             return false;
-        end = header->value + strlen(header->value);
+        end = header->value + header->value_len;
         if (end[1] != '\0')
             return false;
     }
-    return info->num_headers == 0 ? memcmp(end, "\0\0\0", 4) == 0 : memcmp(end, "\0\0\r", 4) == 0;
+    return req->header_count == 0 ? memcmp(end, "\0\0\0", 4) == 0 : memcmp(end, "\0\0\r", 4) == 0;
 }
 
 /* civetweb stops at REQUEST_MAX_HEADERS, which the gate refuses by their number. */
 static struct gate_verdict check_framing(const struct exchange *x)
 {
-    if (x->req.header_count >= REQUEST_MAX_HEADERS ||
-        headers_are_whole(mg_get_request_info(x->conn)))
+    if (x->req.header_count >= REQUEST_MAX_HEADERS || headers_are_whole(&x->req))
         return gate_check(&x->req);
     return (struct gate_verdict){
         .status = 400, .code = "bad_header", .message = "A header line is not well-formed."};

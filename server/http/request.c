@@ -4,7 +4,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 static const char *const names[] = {
     [METHOD_GET] = "GET", [METHOD_HEAD] = "HEAD",     [METHOD_POST] = "POST",
@@ -24,10 +23,19 @@ const char *method_name(enum method method)
     return method < METHOD_OTHER ? names[method] : "OTHER";
 }
 
+void request_add_header(struct request *req, const char *name, const char *value)
+{
+    if (req->header_count < REQUEST_MAX_HEADERS)
+        req->headers[req->header_count++] = (struct header){.name = name,
+                                                            .value = value,
+                                                            .name_len = (uint32_t)strlen(name),
+                                                            .value_len = (uint32_t)strlen(value)};
+}
+
 const char *request_header(const struct request *req, const char *name)
 {
     for (size_t i = 0; i < req->header_count; i++)
-        if (strcasecmp(req->headers[i].name, name) == 0)
+        if (header_is(&req->headers[i], name))
             return req->headers[i].value;
     return NULL;
 }
@@ -36,7 +44,7 @@ unsigned request_header_count(const struct request *req, const char *name)
 {
     unsigned count = 0;
     for (size_t i = 0; i < req->header_count; i++)
-        count += strcasecmp(req->headers[i].name, name) == 0;
+        count += header_is(&req->headers[i], name);
     return count;
 }
 
@@ -97,7 +105,7 @@ void request_set_client(struct request *req, const char *peer, const struct netw
     if (!address_parse(peer, strlen(peer), &req->client))
         req->client = (struct address){{0}};
     for (size_t i = req->header_count; i-- > 0;)
-        if (strcasecmp(req->headers[i].name, "X-Forwarded-For") == 0 &&
+        if (header_is(&req->headers[i], "X-Forwarded-For") &&
             !follow_proxies(req->headers[i].value, &req->client, trusted, trusted_count))
             break;
     address_format(&req->client, req->remote_address);

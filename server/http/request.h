@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+#include <strings.h>
 
 enum { REQUEST_MAX_PARAMS = 4, REQUEST_MAX_HEADERS = 64, REQUEST_ID_SIZE = 65 };
 
@@ -24,8 +26,10 @@ enum method {
     METHOD_OTHER
 };
 
+/* The lengths are those of the two texts. */
 struct header {
     const char *name, *value;
+    uint32_t name_len, value_len;
 };
 
 struct request {
@@ -52,6 +56,16 @@ struct request {
 
 enum method method_from_name(const char *name);
 const char *method_name(enum method method);
+
+/* Is `header` called `name` (any case)? Inline: nearly always the length of a constant says no. */
+static inline bool header_is(const struct header *header, const char *name)
+{
+    size_t len = strlen(name);
+    return header->name_len == len && strncasecmp(header->name, name, len) == 0;
+}
+
+/* Adds a header to the others. There may be REQUEST_MAX_HEADERS; what is more is left out. */
+void request_add_header(struct request *req, const char *name, const char *value);
 
 /* The value of the first header `name` (any case), or NULL. */
 const char *request_header(const struct request *req, const char *name);

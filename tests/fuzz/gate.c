@@ -40,8 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         char *colon = strchr(name, ':');
         if (colon)
             *colon = '\0';
-        req.headers[req.header_count++] =
-            (struct header){.name = name, .value = colon ? colon + 1 : ""};
+        request_add_header(&req, name, colon ? colon + 1 : "");
         lengths += strcasecmp(name, "Content-Length") == 0;
         hosts += strcasecmp(name, "Host") == 0;
         if (strcasecmp(name, "Transfer-Encoding") == 0)

@@ -165,10 +165,10 @@ static void believes_trusted_proxies_only(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct request req = {.header_count = 0};
         if (cases[i].first)
-            req.headers[req.header_count++] = (struct header){"X-Forwarded-For", cases[i].first};
-        req.headers[req.header_count++] = (struct header){"Host", "x"};
+            request_add_header(&req, "X-Forwarded-For", cases[i].first);
+        request_add_header(&req, "Host", "x");
         if (cases[i].second)
-            req.headers[req.header_count++] = (struct header){"x-forwarded-for", cases[i].second};
+            request_add_header(&req, "x-forwarded-for", cases[i].second);
         request_set_client(&req, cases[i].peer, trusted, 2);
         if (strcmp(req.remote_address, cases[i].client) != 0)
             fail_msg("%s behind %s is taken for %s", cases[i].client,

@@ -29,12 +29,29 @@ static void methods_have_their_exact_names(void **state)
 static void headers_are_found_in_any_case(void **state)
 {
     (void)state;
-    const struct request req = {.headers = {{"Host", "a"}, {"X-A", "1"}, {"x-a", "2"}},
-                                .header_count = 3};
+    struct request req = {.header_count = 0};
+    request_add_header(&req, "Host", "a");
+    request_add_header(&req, "X-A", "1");
+    request_add_header(&req, "x-a", "2");
     assert_string_equal(request_header(&req, "x-A"), "1");
     assert_int_equal(request_header_count(&req, "X-a"), 2);
     assert_null(request_header(&req, "X"));
     assert_int_equal(request_header_count(&req, "X"), 0);
+    assert_null(request_header(&req, "X-AB"));
+    assert_null(request_header(&req, "X-B"));
+    assert_int_equal(req.headers[0].name_len, 4);
+    assert_int_equal(req.headers[0].value_len, 1);
+}
+
+static void headers_beyond_the_most_are_left_out(void **state)
+{
+    (void)state;
+    struct request req = {.header_count = 0};
+    for (size_t i = 0; i < REQUEST_MAX_HEADERS; i++)
+        request_add_header(&req, "X-A", "1");
+    request_add_header(&req, "X-B", "2");
+    assert_int_equal(req.header_count, REQUEST_MAX_HEADERS);
+    assert_null(request_header(&req, "X-B"));
 }
 
 static void an_id_is_the_callers_when_it_is_well_formed(void **state)
@@ -49,7 +66,8 @@ static void an_id_is_the_callers_when_it_is_well_formed(void **state)
     } cases[] = {{"a", true},    {"Az09._-", true}, {longest, true},     {"", false},
                  {"a b", false}, {"a\"b", false},   {"\xC3\xA4", false}, {"a/b", false}};
     for (size_t i = 0; i < COUNT(cases); i++) {
-        struct request req = {.headers = {{"X-Request-ID", cases[i].given}}, .header_count = 1};
+        struct request req = {.header_count = 0};
+        request_add_header(&req, "X-Request-ID", cases[i].given);
         request_set_id(&req);
         if (cases[i].taken)
             assert_string_equal(req.id, cases[i].given);
@@ -58,7 +76,8 @@ static void an_id_is_the_callers_when_it_is_well_formed(void **state)
     }
     longest[REQUEST_ID_SIZE - 1] = 'a';
     longest[REQUEST_ID_SIZE] = '\0';
-    struct request req = {.headers = {{"X-Request-Id", longest}}, .header_count = 1};
+    struct request req = {.header_count = 0};
+    request_add_header(&req, "X-Request-Id", longest);
     request_set_id(&req);
     assert_int_equal(strlen(req.id), 32);
     struct request other = {.header_count = 0};
@@ -332,6 +351,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(methods_have_their_exact_names),
         cmocka_unit_test(headers_are_found_in_any_case),
+        cmocka_unit_test(headers_beyond_the_most_are_left_out),
         cmocka_unit_test(an_id_is_the_callers_when_it_is_well_formed),
         cmocka_unit_test(good_queries_give_values_and_defaults),
         cmocka_unit_test(bad_queries_name_every_field),

@@ -84,7 +84,7 @@ static void send_with(struct trip *trip, const char *method, const char *path, i
                                  .path = path,
                                  .arena = arena_new(65536)};
     if (type)
-        trip->req.headers[trip->req.header_count++] = (struct header){"Content-Type", type};
+        request_add_header(&trip->req, "Content-Type", type);
     router_dispatch(&router, &trip->req, &trip->res, &body);
     /* A body that nobody reads becomes a request, unless the connection ends. */
     assert_true(trip->res.close || trip->app.read || length == 0);
