@@ -59,6 +59,8 @@ static const struct route main_routes[] = {
     {METHOD_GET, "/readyz", ACCESS_PUBLIC, LIMIT_NONE, .handler = readiness},
 };
 
+_Static_assert(COUNT(main_routes) <= ROUTER_MAX_ROUTES, "the router takes them all");
+
 static const struct route admin_routes[] = {
     {METHOD_GET, "/health", ACCESS_PUBLIC, .handler = health},
     {METHOD_GET, "/healthz", ACCESS_PUBLIC, .handler = health},
@@ -75,11 +77,10 @@ static bool admit(struct app *app, enum access access, struct request *req, stru
 
 static struct router router_over(struct app *app, const struct route *routes, size_t count)
 {
-    return (struct router){.routes = routes,
-                           .route_count = count,
-                           .app = app,
-                           .webhook_max_bytes = (size_t)app->config->webhook_max_bytes,
-                           .guard = admit};
+    struct router router = {
+        .app = app, .webhook_max_bytes = (size_t)app->config->webhook_max_bytes, .guard = admit};
+    router_set_routes(&router, routes, count);
+    return router;
 }
 
 struct metrics *routes_metrics(void)

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "http/params.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -19,10 +20,34 @@ const char *router_access_name(enum access access)
     return names[access];
 }
 
+/* A character of a pattern that stands for itself: neither its end nor a parameter's colon. */
+static bool is_literal(char c)
+{
+    return c && c != ':';
+}
+
+/* How many characters two patterns share before either's first parameter. */
+static size_t common_length(const char *a, const char *b)
+{
+    size_t len = 0;
+    while (len < UCHAR_MAX && a[len] == b[len] && is_literal(a[len]))
+        len++;
+    return len;
+}
+
+void router_set_routes(struct router *router, const struct route *routes, size_t count)
+{
+    router->routes = routes;
+    router->route_count = count;
+    for (size_t i = 1; i < count; i++)
+        router->alike[i] = (unsigned char)common_length(routes[i - 1].pattern, routes[i].pattern);
+}
+
 /* Does `path` match `pattern`? Notes where each parameter's part begins and how long it is. */
 static bool match(const char *pattern, const char *path, const char **starts, size_t *lengths)
 {
     size_t n = 0;
+    memset(starts, 0, REQUEST_MAX_PARAMS * sizeof *starts);
     while (*pattern && *path) {
         if (*pattern == ':' && n < REQUEST_MAX_PARAMS) {
             size_t len = strcspn(path, "/");
@@ -161,14 +186,25 @@ static void refuse_method(const struct router *router, struct request *req, stru
                    "This address exists, but not for this method; see the Allow header.");
 }
 
-/* The route for `req`, with its parts; NULL when there is none, and then the methods there are. */
+/*
+ * The route for `req`, with its parts; NULL when there is none, and then the methods there are.
+ * What a row and the one before it begin with is compared once: `same` characters of the path are
+ * those of the row before, and the next one is not. So a row that shares more than these with it
+ * cannot fit, and what it does share need not be looked at again.
+ */
 static const struct route *find_route(const struct router *router, const struct request *req,
                                       const char **starts, size_t *lengths, unsigned *allowed)
 {
+    size_t same = 0;
     for (size_t i = 0; i < router->route_count; i++) {
         const struct route *route = &router->routes[i];
-        memset(starts, 0, REQUEST_MAX_PARAMS * sizeof *starts);
-        if (!match(route->pattern, req->path, starts, lengths))
+        if (router->alike[i] > same)
+            continue;
+        same = router->alike[i];
+        while (route->pattern[same] == req->path[same] && is_literal(route->pattern[same]))
+            same++;
+        if (is_literal(route->pattern[same]) ||
+            !match(route->pattern + same, req->path + same, starts, lengths))
             continue;
         if (method_fits(route->method, req->method))
             return route;

@@ -37,10 +37,13 @@ struct route {
     void (*handler)(struct app *app, const struct request *req, struct response *res);
 };
 
+enum { ROUTER_MAX_ROUTES = 64 };
+
 /* What the router needs from outside; every member is set once, before the first request. */
 struct router {
     const struct route *routes;
     size_t route_count;
+    unsigned char alike[ROUTER_MAX_ROUTES]; /* router_set_routes() */
     struct app *app;
     size_t webhook_max_bytes; /* for routes with max_body 0 */
     const struct cors *cors;  /* NULL: pages of other origins read nothing */
@@ -55,6 +58,13 @@ struct body_source {
     enum err (*read)(void *conn, struct request *req, int64_t length);
     void *conn;
 };
+
+/*
+ * The table that `router` looks in, of at most ROUTER_MAX_ROUTES rows; it must outlive the router.
+ * The first row that fits is taken, so the order may matter; for speed, rows that begin alike
+ * should stand together.
+ */
+void router_set_routes(struct router *router, const struct route *routes, size_t count);
 
 /* Finds the route and fills `res`; never leaves it unfilled but for a handler that does. */
 void router_dispatch(const struct router *router, struct request *req, struct response *res,

@@ -73,16 +73,13 @@ struct trip {
 static void send_with(struct trip *trip, const char *method, const char *path, int64_t length,
                       const char *type)
 {
-    const struct router router = {.routes = routes,
-                                  .route_count = COUNT(routes),
-                                  .app = &trip->app,
-                                  .webhook_max_bytes = 1000,
-                                  .guard = guard};
+    struct router router = {.app = &trip->app, .webhook_max_bytes = 1000, .guard = guard};
     const struct body_source body = {length, read_body, &trip->app};
     trip->req = (struct request){.method = method_from_name(method),
                                  .method_name = method,
                                  .path = path,
                                  .arena = arena_new(65536)};
+    router_set_routes(&router, routes, COUNT(routes));
     if (type)
         request_add_header(&trip->req, "Content-Type", type);
     router_dispatch(&router, &trip->req, &trip->res, &body);
@@ -125,6 +122,57 @@ static void the_first_row_that_matches_answers(void **state)
         assert_string_equal(trip.app.params[0], cases[i].first);
         assert_string_equal(trip.app.params[1], cases[i].second);
         done(&trip);
+    }
+}
+
+/* Part for part, without any memory of other rows. */
+static bool fits(const char *pattern, const char *path)
+{
+    while (*pattern && *path) {
+        size_t len = strcspn(path, "/"), pattern_len = strcspn(pattern, "/");
+        bool same = len == pattern_len && strncmp(pattern, path, len) == 0;
+        if (!same && (*pattern != ':' || !len))
+            return false;
+        path += len + (path[len] == '/');
+        pattern += pattern_len + (pattern[pattern_len] == '/');
+    }
+    return !*pattern && !*path;
+}
+
+/* What a row shares with the one before it is not compared again, whatever that one is. */
+static void rows_are_found_in_any_order_of_the_table(void **state)
+{
+    (void)state;
+    static const char *const patterns[] = {
+        "/", "/a", "/ab", "/abc/:x", "/abc/:x/d", "/abc", "/abd", "/:y", "/b/c", "/b", "/abc/d/:z",
+    };
+    static const char *const paths[] = {
+        "/",    "/a",    "/ab",    "/abc/1",   "/abc/1/d",   "/abc", "/abd",
+        "/abe", "/b/c",  "/b",     "/abc/d/1", "/abc/d/d/d", "/c/c", "/b/d",
+        "/x",   "/ab/c", "/abc/d", "/abc/1/e", "/abc/1/dd",
+    };
+    enum { ROWS = COUNT(patterns) };
+    for (size_t turn = 0; turn < ROWS * (ROWS - 1); turn++) {
+        struct route table[ROWS];
+        size_t step = turn % (ROWS - 1) + 1; /* ROWS is prime: each of them meets every row */
+        for (size_t i = 0; i < ROWS; i++)
+            table[i] = (struct route){METHOD_GET, patterns[(turn / (ROWS - 1) + i * step) % ROWS],
+                                      ACCESS_PUBLIC, .handler = handle_one};
+        struct app app = {0};
+        struct router router = {.app = &app, .guard = guard};
+        router_set_routes(&router, table, ROWS);
+        for (size_t i = 0; i < COUNT(paths); i++) {
+            struct request req = {.path = paths[i], .arena = arena_new(65536)};
+            struct response res = {0};
+            const struct body_source body = {0, read_body, &app};
+            size_t expected = 0;
+            while (expected < ROWS && !fits(table[expected].pattern, paths[i]))
+                expected++;
+            router_dispatch(&router, &req, &res, &body);
+            assert_int_equal(req.route, expected);
+            response_free(&res);
+            arena_free(req.arena);
+        }
     }
 }
 
@@ -302,6 +350,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_row_that_matches_answers),
+        cmocka_unit_test(rows_are_found_in_any_order_of_the_table),
         cmocka_unit_test(what_is_not_in_the_table_is_404),
         cmocka_unit_test(a_wrong_method_is_405_and_names_all_that_would_do),
         cmocka_unit_test(options_answers_without_a_guard),
