@@ -39,10 +39,8 @@ static int hex_digit(char c)
 }
 
 /* No spaces or control characters, raw or %-encoded, and every % followed by two hex digits. */
-static bool is_target(const char *s)
+static bool is_escaped(const char *s)
 {
-    if (*s != '/' && strcmp(s, "*") != 0)
-        return false;
     for (; *s; s++) {
         unsigned char c = (unsigned char)*s;
         if (c <= 0x20 || c >= 0x7f)
@@ -56,6 +54,13 @@ static bool is_target(const char *s)
         s += 2;
     }
     return true;
+}
+
+static bool is_target(const struct request *req)
+{
+    if (*req->path != '/' && (strcmp(req->path, "*") != 0 || req->query))
+        return false;
+    return is_escaped(req->path) && (!req->query || is_escaped(req->query));
 }
 
 static bool parse_length(const char *s, int64_t *out)
@@ -122,9 +127,9 @@ struct gate_verdict gate_check(const struct request *req)
 {
     if (strcmp(req->http_version, "1.1") != 0 && strcmp(req->http_version, "1.0") != 0)
         return refuse(505, "http_version_not_supported", "Speak HTTP/1.1 or HTTP/1.0.");
-    if (strlen(req->target) > GATE_MAX_TARGET)
+    if (strlen(req->path) + (req->query ? strlen(req->query) + 1 : 0) > GATE_MAX_TARGET)
         return refuse(414, "uri_too_long", "The address is longer than 8192 bytes.");
-    if (!is_target(req->target))
+    if (!is_target(req))
         return refuse(400, "bad_target",
                       "The address has control characters or a broken %-escape.");
     struct gate_verdict verdict = check_headers(req);

@@ -147,10 +147,7 @@ static bool take_request(struct exchange *x)
     request_set_client(req, info->remote_addr, x->listener->options.trusted_proxies,
                        x->listener->options.trusted_proxy_count);
     request_set_id(req);
-    if (!req->arena)
-        return false;
-    req->target = req->query ? arena_printf(req->arena, "%s?%s", req->path, req->query) : req->path;
-    return req->target != NULL;
+    return req->arena != NULL;
 }
 
 /*

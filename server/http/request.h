@@ -35,7 +35,6 @@ struct header {
 struct request {
     enum method method;
     const char *method_name;
-    const char *target;       /* as sent: path, and the query if there is one */
     const char *http_version; /* "1.0" or "1.1" */
     const char *path;         /* undecoded, without the query */
     const char *query;        /* undecoded, without the ?; NULL if there is none */

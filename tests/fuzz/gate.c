@@ -33,7 +33,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     req.method_name = take_word(&first);
     req.method = method_from_name(req.method_name);
-    req.target = req.path = take_word(&first);
+    char *target = take_word(&first);
+    size_t target_len = strlen(target);
+    req.path = strsep(&target, "?");
+    req.query = target;
     req.http_version = take_word(&first);
     while (*at && req.header_count < REQUEST_MAX_HEADERS) {
         char *name = take_line(&at);
@@ -51,7 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         MUST(verdict.status >= 400 && verdict.status < 600 && verdict.code && verdict.message);
     } else {
         MUST(lengths <= 1 && (hosts == 1 || strcmp(req.http_version, "1.1") != 0));
-        MUST(verdict.content_length >= 0 && strlen(req.target) <= GATE_MAX_TARGET);
+        MUST(verdict.content_length >= 0 && target_len <= GATE_MAX_TARGET);
     }
     free(text);
     return 0;

@@ -4,16 +4,14 @@
 #include "unit.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 /* A request that passes, for the tests to spoil. */
 static struct request plain(void)
 {
-    struct request req = {.method = METHOD_GET,
-                          .method_name = "GET",
-                          .target = "/healthz",
-                          .path = "/healthz",
-                          .http_version = "1.1"};
+    struct request req = {
+        .method = METHOD_GET, .method_name = "GET", .path = "/healthz", .http_version = "1.1"};
     request_add_header(&req, "Host", "localhost");
     return req;
 }
@@ -82,19 +80,30 @@ static void judges_targets(void **state)
         {"/a b", false},    {"/a\x01", false},  {"/a\x7f", false},  {"/\xC3\xA4", false},
         {"/%", false},      {"/%4", false},     {"/%4g", false},    {"/%g4", false},
         {"/%00", false},    {"/%0d%0a", false}, {"/%1f", false},    {"/%7F", false},
-        {"/?a=%00", false}, {"/%%41", false},   {"/a\r\nb", false}, {"**", false},
+        {"*?a", false},     {"/%?41", false},   {"/?a=%00", false}, {"/%%41", false},
+        {"/a\r\nb", false}, {"**", false},
     };
     struct request req = plain();
     for (size_t i = 0; i < COUNT(cases); i++) {
-        req.target = cases[i].target;
+        char path[32];
+        (void)snprintf(path, sizeof path, "%s", cases[i].target);
+        char *mark = strchr(path, '?');
+        if (mark)
+            *mark = '\0';
+        req.path = path;
+        req.query = mark ? mark + 1 : NULL;
         verdict_is(&req, cases[i].good ? 0 : 400, "bad_target");
     }
+    req = plain();
     char longest[GATE_MAX_TARGET + 2];
     memset(longest, 'a', sizeof longest);
     longest[0] = '/';
     longest[GATE_MAX_TARGET] = '\0';
-    req.target = longest;
+    req.path = longest;
     verdict_is(&req, 0, NULL);
+    req.query = "";
+    verdict_is(&req, 414, "uri_too_long");
+    req.query = NULL;
     longest[GATE_MAX_TARGET] = 'a';
     longest[GATE_MAX_TARGET + 1] = '\0';
     verdict_is(&req, 414, "uri_too_long");
