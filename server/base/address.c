@@ -104,11 +104,25 @@ bool network_contains(const struct network *network, const struct address *addre
     return same(&base, &network->base);
 }
 
+/* By hand, because every request has one: libc's inet_ntop goes through printf. */
+static void format_ipv4(const unsigned char bytes[4], char *out)
+{
+    for (int i = 0; i < 4; i++) {
+        unsigned n = bytes[i];
+        if (n >= 100)
+            *out++ = (char)('0' + n / 100);
+        if (n >= 10)
+            *out++ = (char)('0' + n / 10 % 10);
+        *out++ = (char)('0' + n % 10);
+        *out++ = i < 3 ? '.' : '\0';
+    }
+}
+
 void address_format(const struct address *address, char out[ADDRESS_TEXT_SIZE])
 {
-    bool v4 = is_ipv4(address);
-    const void *bytes = v4 ? address->bytes + sizeof ipv4_prefix : address->bytes;
-    if (!inet_ntop(v4 ? AF_INET : AF_INET6, bytes, out, ADDRESS_TEXT_SIZE))
+    if (is_ipv4(address))
+        format_ipv4(address->bytes + sizeof ipv4_prefix, out);
+    else if (!inet_ntop(AF_INET6, address->bytes, out, ADDRESS_TEXT_SIZE))
         out[0] = '\0';
 }
 
