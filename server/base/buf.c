@@ -38,21 +38,6 @@ bool buf_reserve(struct buf *buf, size_t more)
     return true;
 }
 
-void buf_add(struct buf *buf, const void *bytes, size_t len)
-{
-    if (!buf_reserve(buf, len))
-        return;
-    if (len)
-        memcpy(buf->data + buf->len, bytes, len);
-    buf->len += len;
-    buf->data[buf->len] = '\0';
-}
-
-void buf_puts(struct buf *buf, const char *s)
-{
-    buf_add(buf, s, strlen(s));
-}
-
 void buf_add_int(struct buf *buf, int64_t value)
 {
     char digits[20];
@@ -92,11 +77,13 @@ void buf_printf(struct buf *buf, const char *format, ...)
 
 void buf_json_string(struct buf *buf, const char *s, size_t len)
 {
+    static const bool plain[256] = {
+        [' ' ... '!'] = true, ['#' ... '['] = true, [']' ... 0x7f] = true};
     const unsigned char *p = (const unsigned char *)s;
     buf_add(buf, "\"", 1);
     for (size_t i = 0; i < len;) {
         size_t start = i;
-        while (i < len && p[i] >= 0x20 && p[i] < 0x80 && p[i] != '"' && p[i] != '\\')
+        while (i < len && plain[p[i]])
             i++;
         buf_add(buf, p + start, i - start);
         if (i == len)

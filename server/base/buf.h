@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct buf {
     char *data; /* NULL while nothing was written */
@@ -21,8 +22,22 @@ void buf_free(struct buf *buf);
 /* Makes room for `more` bytes; false when memory is short. */
 bool buf_reserve(struct buf *buf, size_t more);
 
-void buf_add(struct buf *buf, const void *bytes, size_t len);
-void buf_puts(struct buf *buf, const char *s);
+/* Inline, these two: most of what is added is a constant, of a length that is known then. */
+static inline void buf_add(struct buf *buf, const void *bytes, size_t len)
+{
+    if ((buf->failed || len >= buf->size - buf->len) && !buf_reserve(buf, len))
+        return;
+    if (len)
+        memcpy(buf->data + buf->len, bytes, len);
+    buf->len += len;
+    buf->data[buf->len] = '\0';
+}
+
+static inline void buf_puts(struct buf *buf, const char *s)
+{
+    buf_add(buf, s, strlen(s));
+}
+
 void buf_add_int(struct buf *buf, int64_t value); /* in decimal */
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

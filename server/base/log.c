@@ -229,28 +229,29 @@ void log_free(struct log *log)
 
 /* ---- lines ---- */
 
-static void add_json(struct buf *line, const struct log_field *f)
+static void add_value(struct buf *line, const struct log_field *f, const char *nothing)
 {
-    buf_puts(line, ",\"");
-    buf_puts(line, f->key);
-    buf_puts(line, "\":");
     if (f->kind == LOG_FIELD_NUMBER)
         buf_add_int(line, f->number);
     else if (f->text)
         buf_json_string(line, f->text, strlen(f->text));
     else
-        buf_puts(line, "null");
+        buf_puts(line, nothing);
+}
+
+static void add_json(struct buf *line, const struct log_field *f)
+{
+    buf_add(line, f->key, f->key_len);
+    add_value(line, f, "null");
 }
 
 static void add_text(struct buf *line, const struct log_field *f)
 {
-    buf_printf(line, " %s=", f->key);
-    if (f->kind == LOG_FIELD_NUMBER)
-        buf_add_int(line, f->number);
-    else if (f->text)
-        buf_json_string(line, f->text, strlen(f->text));
-    else
-        buf_puts(line, "-");
+    const size_t before = sizeof ",\"" - 1, around = sizeof ",\"\":" - 1;
+    buf_puts(line, " ");
+    buf_add(line, f->key + before, f->key_len - around);
+    buf_puts(line, "=");
+    add_value(line, f, "-");
 }
 
 static void format_line(const struct log *log, enum log_level level, const char *message,

@@ -50,15 +50,17 @@ void log_reopen(struct log *log);
 /* The descriptor of exceptions.log, or -1; valid until log_free. */
 int log_exceptions_fd(const struct log *log);
 
-/* One field of a line: LOG_STR(key, text or NULL) or LOG_INT(key, integer). */
+/* One field of a line: LOG_STR(key, text or NULL) or LOG_INT(key, integer); the key is a literal. */
 struct log_field {
-    const char *key;
+    const char *key; /* as a member of JSON: ,"key": */
+    size_t key_len;
     const char *text;
     int64_t number;
     enum { LOG_FIELD_TEXT, LOG_FIELD_NUMBER } kind;
 };
-#define LOG_STR(k, v) ((struct log_field){.key = (k), .text = (v), .kind = LOG_FIELD_TEXT})
-#define LOG_INT(k, v) ((struct log_field){.key = (k), .number = (v), .kind = LOG_FIELD_NUMBER})
+#define LOG_KEY(k) .key = ",\"" k "\":", .key_len = sizeof(",\"" k "\":") - 1
+#define LOG_STR(k, v) ((struct log_field){LOG_KEY(k), .text = (v), .kind = LOG_FIELD_TEXT})
+#define LOG_INT(k, v) ((struct log_field){LOG_KEY(k), .number = (v), .kind = LOG_FIELD_NUMBER})
 
 /* Writes `message` and `count` fields. Thread-safe. A NULL log writes nothing. */
 void log_write(const struct log *log, enum log_level level, const char *message,
