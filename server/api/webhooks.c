@@ -60,7 +60,10 @@ static void find_event(void *context, int depth, struct json_text key, struct js
         *string = json_kind(value.s, value.len) == JSON_STRING;
 }
 
-/* A JSON object with a string `event`: the least that is worth keeping. */
+/*
+ * A JSON object with a string `event`: the least that Retell is told was understood. frontdesk.ingest
+ * reads every body anyway, so only one that it did not understand is looked at here.
+ */
 static bool check_envelope(const struct request *req, struct response *res)
 {
     struct json_scan scan;
@@ -96,10 +99,6 @@ void webhook_retell(struct app *app, const struct request *req, struct response 
 
     if (!check_signature(app, req, res, &event.sent_ms))
         return;
-    if (!check_envelope(req, res)) {
-        count(app, METRIC_WEBHOOK_BAD_BODY);
-        return;
-    }
     enum err err = writer_store(app->writer, &event, clock_mono_ms() + STORE_MS, &outcome);
     if (err) {
         log_error(app->log, "webhook not stored", LOG_STR("id", req->id),
@@ -109,11 +108,16 @@ void webhook_retell(struct app *app, const struct request *req, struct response 
         return;
     }
     enum metric_webhook result = counted_as(outcome.outcome);
+    if (result == METRIC_WEBHOOK_DEAD) {
+        log_warn(app->log, "webhook kept but not understood", LOG_STR("id", req->id),
+                 LOG_STR("error", outcome.error));
+        if (!check_envelope(req, res)) {
+            count(app, METRIC_WEBHOOK_BAD_BODY);
+            return;
+        }
+    }
     count(app, result);
     metrics_observe(app->metrics, METRIC_WEBHOOK_ACK_SECONDS, 0,
                     (uint64_t)(clock_mono_us() - req->started_us));
-    if (result == METRIC_WEBHOOK_DEAD)
-        log_warn(app->log, "webhook kept but not understood", LOG_STR("id", req->id),
-                 LOG_STR("error", outcome.error));
     response_empty(res, 204);
 }
