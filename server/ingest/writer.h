@@ -2,11 +2,8 @@
  * The write group: events of many threads share one transaction, and nobody is told "stored"
  * before its commit.
  *
- * A thread queues its event. If nobody leads, it leads: it takes what waits (at most 64 events,
- * 256 KB), runs one `frontdesk.ingest`, which commits, tells each follower what became of its
- * event, and hands the lead to the next that waits. There is no lingering and no writer thread:
- * an event alone is written at once, and the group grows only while a commit is under way. The
- * pattern is the writer queue of LevelDB (db/db_impl.cc, DBImpl::Write).
+ * A group (base/group.h) whose batches are at most 64 events and 256 KB, each written by one
+ * `frontdesk.ingest`, which commits.
  */
 #ifndef FRONTDESK_INGEST_WRITER_H
 #define FRONTDESK_INGEST_WRITER_H
