@@ -216,29 +216,39 @@ static enum err flush(struct db_conn *conn, int64_t deadline)
     }
 }
 
-/* The last result of the exchange under way, with the connection ready for the next one. */
-static enum err receive(struct db_conn *conn, int64_t deadline, PGresult **last)
+/* The next that PQgetResult has to say, when that is there. */
+static enum err next_result(struct db_conn *conn, int64_t deadline, PGresult **next)
 {
-    enum err err = flush(conn, deadline);
-    while (!err) {
-        while (!err && PQisBusy(conn->pg)) {
-            err = wait_socket(conn->pg, POLLIN, deadline);
-            if (!err && !PQconsumeInput(conn->pg))
-                err = ERR_UNAVAILABLE;
-        }
-        if (err)
-            break;
-        PGresult *next = PQgetResult(conn->pg);
-        if (!next)
-            return ERR_OK;
-        PQclear(*last);
-        *last = next;
+    enum err err = ERR_OK;
+    while (!err && PQisBusy(conn->pg)) {
+        err = wait_socket(conn->pg, POLLIN, deadline);
+        if (!err && !PQconsumeInput(conn->pg))
+            err = ERR_UNAVAILABLE;
     }
+    *next = err ? NULL : PQgetResult(conn->pg);
+    return err;
+}
+
+/* Nobody knows what comes next on this connection: it is not to be used again. */
+static enum err break_off(struct db_conn *conn, enum err err)
+{
     conn->broken = true;
     set_error(conn, NULL,
               err == ERR_TIMEOUT ? "the database did not answer in time"
                                  : PQerrorMessage(conn->pg));
     return err;
+}
+
+/* The last result of the exchange under way, with the connection ready for the next one. */
+static enum err receive(struct db_conn *conn, int64_t deadline, PGresult **last)
+{
+    PGresult *next = NULL;
+    enum err err = flush(conn, deadline);
+    while (!err && !(err = next_result(conn, deadline, &next)) && next) {
+        PQclear(*last);
+        *last = next;
+    }
+    return err ? break_off(conn, err) : ERR_OK;
 }
 
 /*
@@ -260,11 +270,8 @@ static enum err complete(struct db_conn *conn, int sent, int64_t deadline, PGres
 {
     PGresult *pg = NULL;
     conn->error[0] = '\0';
-    if (!sent) {
-        conn->broken = true;
-        set_error(conn, NULL, PQerrorMessage(conn->pg));
-        return ERR_UNAVAILABLE;
-    }
+    if (!sent)
+        return break_off(conn, ERR_UNAVAILABLE);
     enum err err = receive(conn, deadline, &pg);
     ExecStatusType status = PQresultStatus(pg);
     if (!err && status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
@@ -294,37 +301,109 @@ static enum err prepare(struct db_conn *conn, enum statement statement, int64_t 
     return err;
 }
 
-enum err db_conn_exec(struct db_conn *conn, enum statement statement, const struct db_param *params,
-                      int64_t deadline, struct db_result **result)
+/* What libpq takes for a value's length. */
+static bool fits(enum statement statement, const struct db_param *params)
+{
+    for (int i = 0; i < statement_text(statement)->params; i++)
+        if (params[i].len > INT32_MAX)
+            return false;
+    return true;
+}
+
+/* Sends a statement that is prepared, with parameters that fit; 0 when libpq does not take it. */
+static int send_statement(struct db_conn *conn, enum statement statement,
+                          const struct db_param *params)
 {
     const char *values[MAX_PARAMS];
     int lengths[MAX_PARAMS], formats[MAX_PARAMS];
     const struct statement_text *text = statement_text(statement);
-    PGresult *pg = NULL;
-
-    *result = NULL;
     for (int i = 0; i < text->params; i++) {
-        if (params[i].len > INT32_MAX)
-            return ERR_TOO_LARGE;
         values[i] = params[i].data;
         lengths[i] = (int)params[i].len;
         formats[i] = params[i].binary;
     }
-    enum err err = prepare(conn, statement, deadline);
-    if (err)
-        return err;
-    err = complete(
-        conn, PQsendQueryPrepared(conn->pg, text->name, text->params, values, lengths, formats, 0),
-        deadline, &pg);
-    if (!pg)
-        return err;
+    return PQsendQueryPrepared(conn->pg, text->name, text->params, values, lengths, formats, 0);
+}
+
+/* Wraps what libpq made, or frees it when memory is short. */
+static enum err make_result(PGresult *pg, struct db_result **result)
+{
     *result = malloc(sizeof **result);
     if (!*result) {
         PQclear(pg);
         return ERR_NOMEM;
     }
     (*result)->pg = pg;
+    return ERR_OK;
+}
+
+enum err db_conn_exec(struct db_conn *conn, enum statement statement, const struct db_param *params,
+                      int64_t deadline, struct db_result **result)
+{
+    PGresult *pg = NULL;
+
+    *result = NULL;
+    if (!fits(statement, params))
+        return ERR_TOO_LARGE;
+    enum err err = prepare(conn, statement, deadline);
+    if (err)
+        return err;
+    err = complete(conn, send_statement(conn, statement, params), deadline, &pg);
+    if (!pg)
+        return err;
+    enum err made = make_result(pg, result);
+    return made ? made : err;
+}
+
+/* Reads one statement's part of what a pipeline answers: its result, and the NULL that ends it. */
+static enum err receive_one(struct db_conn *conn, struct db_ask *ask, int64_t deadline)
+{
+    PGresult *pg = NULL;
+    PGresult *end = NULL;
+    enum err err = next_result(conn, deadline, &pg);
+    if (!err)
+        err = next_result(conn, deadline, &end);
+    if (!err && (!pg || end))
+        err = ERR_UNAVAILABLE; /* the connection broke */
+    if (!err && PQresultStatus(pg) == PGRES_TUPLES_OK)
+        return make_result(pg, &ask->result);
+    PQclear(pg);
+    PQclear(end);
     return err;
+}
+
+/* Reads what ends a pipeline, and leaves it. */
+static enum err leave_pipeline(struct db_conn *conn, int64_t deadline)
+{
+    PGresult *sync = NULL;
+    enum err err = next_result(conn, deadline, &sync);
+    bool good = PQresultStatus(sync) == PGRES_PIPELINE_SYNC;
+    PQclear(sync);
+    if (err)
+        return err;
+    return good && PQexitPipelineMode(conn->pg) ? ERR_OK : ERR_UNAVAILABLE;
+}
+
+enum err db_conn_exec_together(struct db_conn *conn, struct db_ask *asks, size_t count,
+                               int64_t deadline)
+{
+    enum err err = ERR_OK;
+    for (size_t i = 0; i < count && !err; i++)
+        err = fits(asks[i].statement, asks[i].params) ? prepare(conn, asks[i].statement, deadline)
+                                                      : ERR_TOO_LARGE;
+    if (err)
+        return err;
+    int sent = PQenterPipelineMode(conn->pg);
+    for (size_t i = 0; i < count && sent; i++)
+        sent = send_statement(conn, asks[i].statement, asks[i].params);
+    if (!sent || !PQpipelineSync(conn->pg))
+        return break_off(conn, ERR_UNAVAILABLE);
+    err = flush(conn, deadline);
+    for (size_t i = 0; i < count && !err; i++)
+        err = receive_one(conn, &asks[i], deadline);
+    if (!err)
+        err = leave_pipeline(conn, deadline);
+    return err ? break_off(conn, err) : ERR_OK;
 }
 
 enum err db_conn_exec_text(struct db_conn *conn, const char *sql, int64_t deadline)

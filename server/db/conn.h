@@ -53,6 +53,22 @@ MUSTCHECK enum err db_conn_exec(struct db_conn *conn, enum statement statement,
                                 const struct db_param *params, int64_t deadline,
                                 struct db_result **result);
 
+/* A statement that is run together with others. */
+struct db_ask {
+    enum statement statement;
+    const struct db_param *params;
+    struct db_result *result; /* NULL before */
+};
+
+/*
+ * Runs statements that change nothing in one round trip and one transaction. Each that succeeds gets
+ * its result, to be freed, whatever becomes of the others. One that fails takes those after it with
+ * it. So what has no result afterwards is to be run alone, which says why, unless the error of all
+ * has left the connection unusable.
+ */
+MUSTCHECK enum err db_conn_exec_together(struct db_conn *conn, struct db_ask *asks, size_t count,
+                                         int64_t deadline);
+
 /* Runs one statement of a migration's text. */
 MUSTCHECK enum err db_conn_exec_text(struct db_conn *conn, const char *sql, int64_t deadline);
 

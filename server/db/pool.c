@@ -1,6 +1,7 @@
 #include "db/pool.h"
 
 #include "base/clock.h"
+#include "base/group.h"
 #include "base/thread.h"
 
 #include <errno.h>
@@ -10,6 +11,9 @@
 #include <stdlib.h>
 
 enum { RETRY_MIN_MS = 100, RETRY_MAX_MS = 1000, CONNECT_MS = 5000 };
+
+/* Round trips that brief statements share: so many at a time, with so many statements each. */
+enum { SHARED_TRIPS = 2, SHARED_STATEMENTS = 32 };
 
 /* A taker in the queue; lives on its stack. */
 struct waiter {
@@ -24,6 +28,7 @@ struct db_pool {
     pthread_mutex_t lock;
     pthread_cond_t keeper_wakes;
     pthread_t keeper;
+    struct group *brief;                    /* queries that may share a round trip */
     struct db_conn **idle;                  /* a stack: the warmest first */
     struct db_conn **taken;                 /* in no order */
     unsigned idle_count, taken_count, open; /* open counts idle and taken ones */
@@ -133,15 +138,33 @@ static void *keep(void *arg)
     return NULL;
 }
 
+/* What has been made of a pool that has no keeper, yet or any more. */
+static void free_pool(struct db_pool *pool)
+{
+    group_free(pool->brief);
+    free(pool->idle);
+    free(pool);
+}
+
+static group_do_fn run_brief;
+
 enum err db_pool_start(const struct db_pool_options *options, struct db_pool **out)
 {
     struct db_pool *pool = calloc(1, sizeof *pool);
     if (!pool)
         return ERR_NOMEM;
+    const struct group_options brief = {
+        .perform = run_brief,
+        .context = pool,
+        .leaders = SHARED_TRIPS,
+        .batch_items = SHARED_STATEMENTS,
+        .queue_items = (size_t)options->max_waiting + 1, /* and one to lead */
+    };
     pool->opt = *options;
+    pool->brief = group_new(&brief);
     pool->idle = calloc(2 * (size_t)options->size, sizeof(struct db_conn *));
-    if (!pool->idle) {
-        free(pool);
+    if (!pool->idle || !pool->brief) {
+        free_pool(pool);
         return ERR_NOMEM;
     }
     pool->taken = pool->idle + options->size;
@@ -150,8 +173,7 @@ enum err db_pool_start(const struct db_pool_options *options, struct db_pool **o
     thread_cond_init(&pool->keeper_wakes);
 
     if (thread_start(&pool->keeper, keep, pool)) {
-        free(pool->idle);
-        free(pool);
+        free_pool(pool);
         return ERR_INTERNAL;
     }
     *out = pool;
@@ -170,6 +192,7 @@ void db_pool_close(struct db_pool *pool)
 
 void db_pool_interrupt(struct db_pool *pool)
 {
+    group_refuse(pool->brief, ERR_UNAVAILABLE);
     pthread_mutex_lock(&pool->lock);
     refuse_all(pool);
     for (unsigned i = 0; i < pool->taken_count; i++)
@@ -187,8 +210,7 @@ void db_pool_stop(struct db_pool *pool)
         db_conn_close(pool->idle[--pool->idle_count]);
     pthread_cond_destroy(&pool->keeper_wakes);
     pthread_mutex_destroy(&pool->lock);
-    free(pool->idle);
-    free(pool);
+    free_pool(pool);
 }
 
 /* Forgets a connection that was counted as open; the keeper makes another. The lock is held. */
@@ -300,25 +322,100 @@ void db_pool_look(struct db_pool *pool, unsigned *open, unsigned *waiting)
     *open = pool->open;
     *waiting = pool->waiting;
     pthread_mutex_unlock(&pool->lock);
+    *waiting += (unsigned)group_waiting(pool->brief);
+}
+
+/* One thread's query; lives on that thread's stack. */
+struct query {
+    struct group_item in_group; /* first: a pointer to it is one to the query */
+    struct db_ask ask;
+};
+
+static struct db_ask *ask_of(struct group_item *in_group)
+{
+    return &((struct query *)in_group)->ask;
+}
+
+/* A connection for a statement, or for some of which this is the first. */
+static enum err take_for(struct db_pool *pool, const struct db_ask *first, int64_t deadline,
+                         struct db_conn **conn)
+{
+    enum err err = db_pool_take(pool, deadline, conn);
+    if (err)
+        log_warn(pool->opt.log, "no database connection",
+                 LOG_STR("statement", statement_text(first->statement)->name),
+                 LOG_STR("error", err_name(err)));
+    return err;
+}
+
+static enum err failed(struct db_pool *pool, const struct db_ask *ask, struct db_conn *conn,
+                       enum err err)
+{
+    log_error(pool->opt.log, "statement failed",
+              LOG_STR("statement", statement_text(ask->statement)->name),
+              LOG_STR("error", db_conn_error(conn)));
+    return err;
+}
+
+static enum err run_on(struct db_pool *pool, struct db_conn *conn, struct db_ask *ask,
+                       int64_t deadline)
+{
+    enum err err = db_conn_exec(conn, ask->statement, ask->params, deadline, &ask->result);
+    return err && err != ERR_INVALID ? failed(pool, ask, conn, err) : err;
+}
+
+/* Runs several in one round trip. What then has no result is run alone, if that can be. */
+static void run_together(struct db_pool *pool, struct db_conn *conn,
+                         struct group_item *const *batch, size_t count, int64_t deadline)
+{
+    struct db_ask asks[SHARED_STATEMENTS];
+    for (size_t i = 0; i < count; i++)
+        asks[i] = *ask_of(batch[i]);
+    enum err err = db_conn_exec_together(conn, asks, count, deadline);
+    bool usable = db_conn_usable(conn);
+    for (size_t i = 0; i < count; i++) {
+        struct db_ask *ask = ask_of(batch[i]);
+        ask->result = asks[i].result;
+        batch[i]->err = ask->result ? ERR_OK
+                        : usable    ? run_on(pool, conn, ask, batch[i]->deadline)
+                                    : failed(pool, ask, conn, err);
+    }
+}
+
+static void run_brief(void *context, unsigned leader, struct group_item *const *batch, size_t count)
+{
+    struct db_pool *pool = context;
+    struct db_conn *conn = NULL;
+    int64_t deadline = group_deadline(batch, count);
+    (void)leader;
+    enum err err = take_for(pool, ask_of(batch[0]), deadline, &conn);
+    for (size_t i = 0; i < count && err; i++)
+        batch[i]->err = err;
+    if (err)
+        return;
+    if (count == 1)
+        batch[0]->err = run_on(pool, conn, ask_of(batch[0]), deadline);
+    else
+        run_together(pool, conn, batch, count, deadline);
+    db_pool_give(pool, conn);
 }
 
 enum err db_pool_query(struct db_pool *pool, enum statement statement,
                        const struct db_param *params, int64_t deadline, struct db_result **result)
 {
+    struct query query = {.in_group.deadline = deadline, .ask = {statement, params, NULL}};
     struct db_conn *conn = NULL;
-    *result = NULL;
-    enum err err = db_pool_take(pool, deadline, &conn);
-    if (err) {
-        log_warn(pool->opt.log, "no database connection",
-                 LOG_STR("statement", statement_text(statement)->name),
-                 LOG_STR("error", err_name(err)));
-        return err;
+    enum err err = ERR_OK;
+
+    if (statement_text(statement)->brief) {
+        err = group_run(pool->brief, &query.in_group);
+    } else {
+        err = take_for(pool, &query.ask, deadline, &conn);
+        if (!err) {
+            err = run_on(pool, conn, &query.ask, deadline);
+            db_pool_give(pool, conn);
+        }
     }
-    err = db_conn_exec(conn, statement, params, deadline, result);
-    if (err && err != ERR_INVALID)
-        log_error(pool->opt.log, "statement failed",
-                  LOG_STR("statement", statement_text(statement)->name),
-                  LOG_STR("error", db_conn_error(conn)));
-    db_pool_give(pool, conn);
+    *result = query.ask.result;
     return err;
 }

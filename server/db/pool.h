@@ -56,10 +56,13 @@ MUSTCHECK enum err db_pool_take(struct db_pool *pool, int64_t deadline, struct d
 /* Gives a connection back; one that is not usable is closed and replaced. Thread-safe. */
 void db_pool_give(struct db_pool *pool, struct db_conn *conn);
 
-/* How many connections are open, and how many takers wait. Thread-safe. */
+/* How many connections are open, and how many takers and queries wait. Thread-safe. */
 void db_pool_look(struct db_pool *pool, unsigned *open, unsigned *waiting);
 
-/* Takes a connection, runs one statement, gives it back. Errors of both; failures are logged. */
+/*
+ * Takes a connection, runs one statement, gives it back. Errors of both; failures are logged. Brief
+ * statements of several threads that come at the same time share a connection and a round trip.
+ */
 MUSTCHECK enum err db_pool_query(struct db_pool *pool, enum statement statement,
                                  const struct db_param *params, int64_t deadline,
                                  struct db_result **result);

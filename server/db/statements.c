@@ -24,7 +24,7 @@
 
 static const struct statement_text texts[STATEMENT_COUNT] = {
     /* Pages and rows: one json value, NULL for "there is no such thing, or not for this caller". */
-    [STATEMENT_AGENT] = {"agent", "SELECT frontdesk.agent_json($1, $2::text[])", 2},
+    [STATEMENT_AGENT] = {"agent", "SELECT frontdesk.agent_json($1, $2::text[])", 2, .brief = true},
     [STATEMENT_AGENTS] = {"agents",
                           "SELECT frontdesk.agents_json($1::text[], $2, $3, $4::int, $5::bigint)",
                           5},
@@ -121,14 +121,14 @@ static const struct statement_text texts[STATEMENT_COUNT] = {
         {"identity_key",
          "SELECT k.id, k.role, NULL, (extract(epoch FROM k.expires_at) * 1000)::bigint, k.agents"
          " FROM frontdesk.api_keys AS k WHERE k.digest = $1::bytea",
-         1},
+         1, .brief = true},
     [STATEMENT_IDENTITY_USER] =
         {"identity_user",
          "SELECT u.id, u.role, u.tokens_from, NULL,"
          " CASE WHEN u.role = 'USER' AND NOT u.all_agents THEN ARRAY(SELECT ua.agent_id"
          " FROM frontdesk.user_agents AS ua WHERE ua.user_id = u.id) END"
          " FROM frontdesk.users AS u WHERE u.id = $1::uuid AND u.status = 'APPROVED'",
-         1},
+         1, .brief = true},
 
     /* Keys of programs. An expired one is listed until it is revoked. */
     [STATEMENT_KEYS] =

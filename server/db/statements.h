@@ -2,6 +2,8 @@
 #ifndef FRONTDESK_DB_STATEMENTS_H
 #define FRONTDESK_DB_STATEMENTS_H
 
+#include <stdbool.h>
+
 enum statement {
     STATEMENT_AGENT,
     STATEMENT_AGENTS,
@@ -82,6 +84,7 @@ struct statement_text {
     const char *name; /* the prepared statement's */
     const char *sql;
     int params;
+    bool brief; /* reads a row or two by their key: several may share a round trip */
 };
 
 const struct statement_text *statement_text(enum statement statement);

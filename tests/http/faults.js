@@ -16,8 +16,10 @@ const run = promisify(execFile);
  *   drop    they vanish, both ways; connections stay open, as when a network swallows packets
  *   reset   connections are reset, old and new
  *   query   they go on, but the next statement that is run (its Execute message) is lost with its connection
+ *   queries the same, but of the next statements that are sent together
  *   answer  they go on, but the answer to the next statement is lost with its connection
- * After `query` and `answer` have struck, `then` is the mode.
+ * After `query`, `queries` and `answer` have struck, `then` is the mode. `together` is the most statements that
+ * the server has sent in one piece.
  */
 export class Proxy {
   constructor(cluster) {
@@ -27,6 +29,7 @@ export class Proxy {
     this.mode = 'pass';
     this.then = 'pass';
     this.struck = 0;
+    this.together = 0;
     this.pairs = new Set();
     this.server = net.createServer((client) => this.connect(client));
     this.server.unref();
@@ -68,15 +71,16 @@ export class Proxy {
     if (this.mode === 'reset') this.set('reset');
   }
 
-  // libpq sends Bind, Describe, Execute and Sync in one piece at the end of which stands the Sync.
+  // libpq sends Bind, Describe and Execute of each statement, and Sync, in one piece, the Sync last.
   fromClient(pair, bytes) {
     if (this.mode === 'drop') return;
-    const executes = bytes.includes(Buffer.from('E\0\0\0\x09\0')) && bytes.subarray(-5).equals(Buffer.from('S\0\0\0\x04'));
-    if (executes && this.mode === 'query') {
+    const statements = bytes.subarray(-5).equals(Buffer.from('S\0\0\0\x04')) ? bytes.toString('latin1').split('E\0\0\0\x09\0').length - 1 : 0;
+    this.together = Math.max(this.together, statements);
+    if ((statements > 0 && this.mode === 'query') || (statements > 1 && this.mode === 'queries')) {
       this.strike(pair);
       return;
     }
-    if (executes && this.mode === 'answer') pair.armed = true;
+    if (statements > 0 && this.mode === 'answer') pair.armed = true;
     pair.backend.write(bytes);
   }
 

@@ -1,8 +1,11 @@
 // What breaks between the server and its database, and what dies: short forms. tests/faults/ has the long ones.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { after, before, test } from 'node:test';
 import { call, eventually, get, migrate, post, request, startCluster, startServer } from './harness.js';
 import { Proxy, killOnce, smallCluster } from './faults.js';
+import { metricsOf } from './metrics.js';
 import { ended, endedCall } from './samples.js';
 
 const TWO_SECONDS = 2500; // and what a busy machine may add
@@ -34,6 +37,7 @@ async function allUnavailable() {
     webhook: post(server, ended(endedCall({ agent_id: 'agent_outage' }))),
     history: get(server, '/api/dashboard/call-history'),
     agents: get(server, '/api/dashboard/agents'),
+    agent: get(server, '/api/dashboard/agent-info/agent_outage'),
     login: call(server, 'POST', '/api/auth/login', { body: { email: 'nobody@example.com', password: 'a long password' } }),
   };
   for (const [name, answer] of Object.entries(asked)) {
@@ -142,4 +146,66 @@ test('P2: killed at its first sends and writes, the server has acknowledged noth
     assert.ok(killed, `it was killed at ${nth}`);
     assert.deepEqual(missing, [], `killed at ${nth}`);
   }
+});
+
+// ---- statements that share a round trip ----
+
+/** Nobody reads the agents until the function that this returns is called. */
+async function holdAgents() {
+  const session = spawn('psql', ['-XAtq', '-d', cluster.urls.SUPERUSER_DATABASE_URL], { stdio: ['pipe', 'pipe', 'inherit'] });
+  process.on('exit', () => session.kill('SIGKILL'));
+  session.stdin.write('BEGIN; LOCK TABLE frontdesk.agents; SELECT 1;\n');
+  await once(session.stdout, 'data');
+  return async () => {
+    session.stdin.end('COMMIT;\n');
+    await once(session, 'exit');
+  };
+}
+
+/** Asks for all these agents while nobody can be told of one; `beforehand` comes when at least half of them wait. */
+async function askTogether(on, agents, beforehand = () => {}) {
+  const release = await holdAgents();
+  const answers = Promise.all(agents.map((agent) => get(on, `/api/dashboard/agent-info/${agent}`)));
+  await eventually('two are under way, and others wait', async () =>
+    (await metricsOf(on)).value('frontdesk_database_waiting', { pool: 'api' }) >= agents.length / 2);
+  beforehand();
+  await release();
+  return answers;
+}
+
+const SHARED = ['agent_shared_0', 'agent_shared_1', 'agent_shared_2', 'agent_shared_3', 'agent_shared_4', 'agent_shared_5'];
+
+test('statements that wait share a round trip, and one that fails fails alone', async () => {
+  for (const agent_id of [...SHARED, 'agent_bad']) assert.equal((await post(server, ended(endedCall({ agent_id })))).status, 204);
+  await cluster.exec(`ALTER FUNCTION frontdesk.agent_json(text, text[]) RENAME TO agent_json_as_it_was;
+    CREATE FUNCTION frontdesk.agent_json(agent_id text, agent_ids text[]) RETURNS json LANGUAGE plpgsql AS $$ BEGIN
+      IF agent_id = 'agent_bad' THEN RAISE 'as the test wants it'; END IF;
+      RETURN frontdesk.agent_json_as_it_was(agent_id, agent_ids); END $$;
+    GRANT EXECUTE ON FUNCTION frontdesk.agent_json(text, text[]) TO public`);
+  const own = await startServer(cluster, { DATABASE_URL: proxy.url });
+  try {
+    proxy.together = 0;
+    const agents = [...SHARED, 'agent_unknown', ...SHARED, 'agent_bad', ...SHARED, 'agent_unknown', 'agent_bad', ...SHARED];
+    const answers = await askTogether(own, agents);
+    agents.forEach((agent, i) => {
+      assert.equal(answers[i].status, { agent_unknown: 404, agent_bad: 500 }[agent] ?? 200, `${agent}: ${answers[i].text}`);
+      if (answers[i].status === 200) assert.equal(answers[i].json.data.agent_id, agent);
+    });
+    assert.ok(proxy.together > 1, `${proxy.together} at once`);
+  } finally {
+    await cluster.exec('DROP FUNCTION frontdesk.agent_json(text, text[]); ALTER FUNCTION frontdesk.agent_json_as_it_was(text, text[]) RENAME TO agent_json');
+    await own.stop();
+  }
+});
+
+test('P6: a connection cut under statements that share it: 503 each, and the next works', async () => {
+  const agents = [...SHARED, ...SHARED, ...SHARED];
+  const answers = await askTogether(server, agents, () => proxy.set('queries'));
+  for (const { status, headers, text } of answers) {
+    assert.ok([200, 503].includes(status), text);
+    if (status === 503) assert.match(headers['retry-after'], /^[1-9]\d*$/);
+  }
+  assert.ok(answers.filter((a) => a.status === 503).length > 1);
+  await works();
+  assert.deepEqual((await Promise.all(agents.map((agent) => get(server, `/api/dashboard/agent-info/${agent}`)))).map((a) => a.json.data.agent_id), agents);
 });
