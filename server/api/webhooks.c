@@ -62,7 +62,8 @@ static void find_event(void *context, int depth, struct json_text key, struct js
 
 /*
  * A JSON object with a string `event`: the least that Retell is told was understood. frontdesk.ingest
- * reads every body anyway, so only one that it did not understand is looked at here.
+ * reads every body anyway, so only one that it did not understand, or could not be given, is looked at
+ * here.
  */
 static bool check_envelope(const struct request *req, struct response *res)
 {
@@ -100,24 +101,21 @@ void webhook_retell(struct app *app, const struct request *req, struct response 
     if (!check_signature(app, req, res, &event.sent_ms))
         return;
     enum err err = writer_store(app->writer, &event, clock_mono_ms() + STORE_MS, &outcome);
-    if (err) {
+    enum metric_webhook result = err ? METRIC_WEBHOOK_NOT_STORED : counted_as(outcome.outcome);
+    if (err)
         log_error(app->log, "webhook not stored", LOG_STR("id", req->id),
                   LOG_STR("error", err_name(err)));
-        count(app, METRIC_WEBHOOK_NOT_STORED);
-        reply_failure(req, res, err == ERR_DATA ? ERR_INTERNAL : err);
-        return;
-    }
-    enum metric_webhook result = counted_as(outcome.outcome);
-    if (result == METRIC_WEBHOOK_DEAD) {
+    else if (result == METRIC_WEBHOOK_DEAD)
         log_warn(app->log, "webhook kept but not understood", LOG_STR("id", req->id),
                  LOG_STR("error", outcome.error));
-        if (!check_envelope(req, res)) {
-            count(app, METRIC_WEBHOOK_BAD_BODY);
-            return;
-        }
+    if ((err || result == METRIC_WEBHOOK_DEAD) && !check_envelope(req, res)) {
+        result = METRIC_WEBHOOK_BAD_BODY;
+    } else if (err) {
+        reply_failure(req, res, err == ERR_DATA ? ERR_INTERNAL : err);
+    } else {
+        metrics_observe(app->metrics, METRIC_WEBHOOK_ACK_SECONDS, 0,
+                        (uint64_t)(clock_mono_us() - req->started_us));
+        response_empty(res, 204);
     }
     count(app, result);
-    metrics_observe(app->metrics, METRIC_WEBHOOK_ACK_SECONDS, 0,
-                    (uint64_t)(clock_mono_us() - req->started_us));
-    response_empty(res, 204);
 }
