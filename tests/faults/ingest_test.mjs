@@ -9,7 +9,7 @@ import readline from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { before, test } from 'node:test';
-import { BIN, RETELL_KEY, SERVICE_KEY, eventually, migrate, scratch, settings, sleep, startCluster, startServer } from '../http/harness.js';
+import { BIN, RETELL_KEY, SERVICE_KEY, endAtExit, eventually, migrate, scratch, settings, sleep, startCluster, startServer } from '../http/harness.js';
 import { killOnce, load, missing } from '../http/faults.js';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
@@ -29,8 +29,7 @@ before(async () => {
 async function quietServer(more) {
   const log = path.join(scratch(), 'log');
   const out = fs.openSync(log, 'w');
-  const child = spawn(BIN, ['serve'], { cwd: path.dirname(log), env: settings(cluster, { LOG_LEVEL: 'info', ...more }), stdio: ['ignore', out, out] });
-  process.on('exit', () => child.kill('SIGKILL'));
+  const child = endAtExit(spawn(BIN, ['serve'], { cwd: path.dirname(log), env: settings(cluster, { LOG_LEVEL: 'info', ...more }), stdio: ['ignore', out, out] }));
   child.unref();
   const line = await eventually('the server listens', () => fs.readFileSync(log, 'utf8').split('\n').find((l) => l.includes('"listening"')));
   return { child, pid: child.pid, port: JSON.parse(line).port };

@@ -1,6 +1,5 @@
 // The journal forgets: the job of the running server, beside webhooks that go on.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { after, before, test } from 'node:test';
 
 import { eventually, migrate, post, startCluster, startServer } from './harness.js';
@@ -32,12 +31,7 @@ test('P9: old events leave the journal in small batches while webhooks go on; th
     CREATE FUNCTION public.note_round() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
       'BEGIN INSERT INTO public.rounds SELECT count(*) FROM gone; RETURN NULL; END';
     CREATE TRIGGER note_round AFTER DELETE ON frontdesk.journal REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION public.note_round()`);
-  const holder = spawn('psql', ['-XAtq', '-d', cluster.urls.SUPERUSER_DATABASE_URL]);
-  process.on('exit', () => holder.kill('SIGKILL'));
-  let said = '';
-  holder.stdout.on('data', (text) => (said += text));
-  holder.stdin.write("BEGIN; SELECT 'locked' FROM frontdesk.journal WHERE agent_id = 'old' AND call_id = 'call_1' FOR UPDATE;\n");
-  await eventually('a row is locked', () => said.includes('locked'));
+  const release = await cluster.hold("SELECT FROM frontdesk.journal WHERE agent_id = 'old' AND call_id = 'call_1' FOR UPDATE");
 
   server = await startServer(cluster, { JOURNAL_RETENTION_DAYS: '7' });
   let posted = 0;
@@ -53,7 +47,7 @@ test('P9: old events leave the journal in small batches while webhooks go on; th
   assert.equal(rounds.reduce((a, b) => a + b), OLD - 1);
   assert.deepEqual([await left('dead'), await left('young'), await left('meanwhile')], [3, 40, posted]);
 
-  holder.stdin.end('ROLLBACK;\n');
+  await release();
   await server.stop();
   server = await startServer(cluster, { JOURNAL_RETENTION_DAYS: '7' }); // its first round is at once
   await eventually('the one that was locked is gone too', async () => (await left('old')) === 0);

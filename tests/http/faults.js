@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { Raw, WEBHOOK, eventually, scratch, sign, sleep, startCluster, startServer } from './harness.js';
+import { Raw, WEBHOOK, endAtExit, eventually, scratch, sign, sleep, startCluster, startServer } from './harness.js';
 import { ended, endedCall } from './samples.js';
 
 const run = promisify(execFile);
@@ -111,7 +111,7 @@ export async function killAtSyscall(server, nth) {
   tracer.stderr.setEncoding('utf8').on('data', (text) => (said += text));
   tracer.unref();
   tracer.stderr.unref();
-  process.on('exit', () => tracer.kill('SIGKILL'));
+  endAtExit(tracer);
   await eventually('strace is attached', () => {
     if (tracer.exitCode !== null) throw new Error(`strace: ${said}`);
     return / attached/.test(said);

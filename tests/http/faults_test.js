@@ -1,7 +1,5 @@
 // What breaks between the server and its database, and what dies: short forms. tests/faults/ has the long ones.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { after, before, test } from 'node:test';
 import { call, eventually, get, migrate, post, request, startCluster, startServer } from './harness.js';
 import { Proxy, killOnce, smallCluster } from './faults.js';
@@ -150,21 +148,9 @@ test('P2: killed at its first sends and writes, the server has acknowledged noth
 
 // ---- statements that share a round trip ----
 
-/** Nobody reads the agents until the function that this returns is called. */
-async function holdAgents() {
-  const session = spawn('psql', ['-XAtq', '-d', cluster.urls.SUPERUSER_DATABASE_URL], { stdio: ['pipe', 'pipe', 'inherit'] });
-  process.on('exit', () => session.kill('SIGKILL'));
-  session.stdin.write('BEGIN; LOCK TABLE frontdesk.agents; SELECT 1;\n');
-  await once(session.stdout, 'data');
-  return async () => {
-    session.stdin.end('COMMIT;\n');
-    await once(session, 'exit');
-  };
-}
-
 /** Asks for all these agents while nobody can be told of one; `beforehand` comes when at least half of them wait. */
 async function askTogether(on, agents, beforehand = () => {}) {
-  const release = await holdAgents();
+  const release = await cluster.hold('LOCK TABLE frontdesk.agents');
   const answers = Promise.all(agents.map((agent) => get(on, `/api/dashboard/agent-info/${agent}`)));
   await eventually('two are under way, and others wait', async () =>
     (await metricsOf(on)).value('frontdesk_database_waiting', { pool: 'api' }) >= agents.length / 2);

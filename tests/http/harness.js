@@ -6,6 +6,7 @@
 //   FRONTDESK_CLUSTER  the script that makes clusters (sql/cluster of this checkout)
 import { spawn, spawnSync, execFile } from 'node:child_process';
 import { createHmac } from 'node:crypto';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
@@ -73,6 +74,13 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => p
 // handles one by one, and where a socket died in the middle of a write it waits for it for ever.
 process.once('beforeExit', () => process.on('exit', () => process.exit()));
 
+/** Ends a process of ours at exit, if it is still there then; the process itself. */
+export function endAtExit(child, end = () => child.kill('SIGKILL')) {
+  leftovers.add(end);
+  child.once('close', () => leftovers.delete(end));
+  return child;
+}
+
 /** A fresh folder, removed at exit. */
 export function scratch() {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'frontdesk-test-'));
@@ -138,6 +146,18 @@ class Cluster {
     return stdout;
   }
 
+  /** Holds what `sql` locks until the function that this resolves to is called. */
+  async hold(sql) {
+    const session = endAtExit(letGo(spawn('psql', ['-XAtq', '-d', this.urls.SUPERUSER_DATABASE_URL], { stdio: ['pipe', 'pipe', 'inherit'] })));
+    const held = within(15_000, `locked: ${sql}`, once(session.stdout, 'data'));
+    session.stdin.write(`BEGIN; ${sql}; SELECT 'held';\n`);
+    await held;
+    return () => {
+      session.stdin.end('ROLLBACK;\n');
+      return within(15_000, 'psql ends', once(session, 'close'));
+    };
+  }
+
   /** The rows of one query, as objects. */
   async rows(query, as) {
     return JSON.parse(await this.exec(`SELECT coalesce(json_agg(q), '[]') FROM (${query}) q`, as));
@@ -194,9 +214,7 @@ export const settings = (cluster, more = {}) => ({
 
 /** Runs the binary to its end: {code, stdout, stderr}. */
 export function frontdesk(args, env, { cwd = scratch(), input, deadlineMs = 60_000, onStart, bin = BIN } = {}) {
-  const child = letGo(spawn(bin, args, { cwd, env, stdio: ['pipe', 'pipe', 'pipe'] }));
-  const kill = () => child.kill('SIGKILL');
-  leftovers.add(kill);
+  const child = endAtExit(letGo(spawn(bin, args, { cwd, env, stdio: ['pipe', 'pipe', 'pipe'] })));
   const out = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr']) child[name].setEncoding('utf8').on('data', (text) => (out[name] += text));
   child.stdin.on('error', () => {});
@@ -204,12 +222,9 @@ export function frontdesk(args, env, { cwd = scratch(), input, deadlineMs = 60_0
   onStart?.(child, out);
   const done = new Promise((resolve, reject) => {
     child.on('error', reject);
-    child.on('close', (code, signal) => {
-      leftovers.delete(kill);
-      resolve({ code, signal, ...out });
-    });
+    child.on('close', (code, signal) => resolve({ code, signal, ...out }));
   });
-  return within(deadlineMs, `frontdesk ${args.join(' ')}`, done).finally(kill);
+  return within(deadlineMs, `frontdesk ${args.join(' ')}`, done).finally(() => child.kill('SIGKILL'));
 }
 
 export async function migrate(cluster, bin = BIN) {
@@ -221,17 +236,10 @@ class Server {
   constructor(env, bin) {
     this.output = '';
     this.cwd = scratch();
-    this.child = letGo(spawn(bin, ['serve'], { cwd: this.cwd, env, stdio: ['ignore', 'pipe', 'pipe'] }));
+    this.child = endAtExit(letGo(spawn(bin, ['serve'], { cwd: this.cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })));
     for (const stream of [this.child.stdout, this.child.stderr])
       stream.setEncoding('utf8').on('data', (text) => (this.output += text));
-    this.end = () => this.child.kill('SIGKILL');
-    leftovers.add(this.end);
-    this.exited = new Promise((resolve) => {
-      this.child.on('close', (code, signal) => {
-        leftovers.delete(this.end);
-        resolve({ code, signal });
-      });
-    });
+    this.exited = new Promise((resolve) => this.child.on('close', (code, signal) => resolve({ code, signal })));
   }
 
   get pid() {

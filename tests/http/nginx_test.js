@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import https from 'node:https';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { SERVICE_KEY, WEBHOOK, eventually, freePort, migrate, scratch, sign, startCluster, startServer, within } from './harness.js';
+import { SERVICE_KEY, WEBHOOK, endAtExit, eventually, freePort, migrate, scratch, sign, startCluster, startServer, within } from './harness.js';
 import { analyzed, ended, endedCall, started } from './samples.js';
 
 const source = new URL('../../docker/nginx.conf', import.meta.url);
@@ -46,7 +46,7 @@ before(async () => {
   execFileSync('nginx', ['-t', '-q', '-p', dir, '-c', path.join(dir, 'nginx.conf')], { stdio: 'inherit' });
   nginx = spawn('nginx', ['-p', dir, '-c', path.join(dir, 'nginx.conf'), '-g', 'daemon off;'], { stdio: 'ignore' });
   nginx.unref();
-  process.on('exit', () => nginx.kill('SIGTERM'));
+  endAtExit(nginx, () => nginx.kill('SIGTERM')); // its workers end with it
   await eventually('nginx answers', async () => (await ask('GET', '/health').catch(() => null))?.status === 200);
 });
 after(async () => {

@@ -4,7 +4,7 @@ import { execFile, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { eventually, scratch } from './harness.js';
+import { endAtExit, eventually, scratch } from './harness.js';
 
 const page = (name) => fs.readFileSync(new URL(`../../${name}`, import.meta.url), 'utf8');
 const readme = page('README.md');
@@ -58,7 +58,7 @@ export class Shell {
         // it has ended
       }
     };
-    process.on('exit', this.end);
+    endAtExit(this.child, this.end);
     this.child.unref();
     this.child.stdin.write('set -E -o pipefail\n');
   }

@@ -15,7 +15,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
-import { BIN, RETELL_KEY, SERVICE_KEY, eventually, migrate, scratch, settings, startCluster } from '../../http/harness.js';
+import { BIN, RETELL_KEY, SERVICE_KEY, endAtExit, eventually, migrate, scratch, settings, startCluster } from '../../http/harness.js';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const build = path.join(here, '../../../build');
@@ -48,8 +48,7 @@ async function serve(cluster, bin) {
   const log = path.join(scratch(), 'log');
   const out = fs.openSync(log, 'w');
   const env = settings(cluster, { LOG_LEVEL: 'info', NODE_ENV: 'production', RATE_LIMIT_MAX: '1000000000' });
-  const child = spawn(bin, ['serve'], { cwd: path.dirname(log), env, stdio: ['ignore', out, out] });
-  process.on('exit', () => child.kill('SIGKILL'));
+  const child = endAtExit(spawn(bin, ['serve'], { cwd: path.dirname(log), env, stdio: ['ignore', out, out] }));
   child.unref();
   const line = await eventually('the server listens', () => {
     const lines = fs.readFileSync(log, 'utf8').split('\n').filter((l) => l.includes('"listening"'));
