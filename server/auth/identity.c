@@ -1,6 +1,7 @@
 #include "auth/identity.h"
 
 #include "base/clock.h"
+#include "base/codec.h"
 #include "base/crypto.h"
 
 #include <pthread.h>
@@ -258,8 +259,7 @@ enum err identity_of_key(struct identities *identities,
     struct question question = {
         .statement = STATEMENT_IDENTITY_KEY,
         .param = {.data = (const char *)digest, .len = API_KEY_DIGEST_SIZE, .binary = true}};
-    for (size_t i = 0; i < API_KEY_DIGEST_SIZE; i++)
-        (void)snprintf(question.key + 2 * i, 3, "%02x", digest[i]);
+    codec_hex(digest, API_KEY_DIGEST_SIZE, question.key);
     return identify(identities, &question, arena, out);
 }
 

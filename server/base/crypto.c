@@ -1,13 +1,13 @@
 #include "base/crypto.h"
 
 #include "base/clock.h"
+#include "base/codec.h"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <unistd.h>
 
 static unsigned char compare_key[32];
@@ -25,8 +25,7 @@ enum err crypto_sha256_hex(const void *bytes, size_t len, char out[CRYPTO_SHA256
     enum err err = crypto_sha256(bytes, len, digest);
     if (err)
         return err;
-    for (size_t i = 0; i < sizeof digest; i++)
-        (void)snprintf(out + 2 * i, 3, "%02x", digest[i]);
+    codec_hex(digest, sizeof digest, out);
     return ERR_OK;
 }
 
@@ -76,13 +75,10 @@ static uint64_t spread(uint64_t x)
 void crypto_unique_hex(char out[CRYPTO_UNIQUE_SIZE])
 {
     static atomic_uint_fast64_t count;
-    static const char digits[] = "0123456789abcdef";
     pthread_once(&unique_once, make_unique_start);
     uint64_t number = atomic_fetch_add_explicit(&count, 1, memory_order_relaxed);
     const uint64_t halves[2] = {unique_start[0], spread(unique_start[1] + number)};
-    for (int i = 0; i < 32; i++)
-        out[i] = digits[halves[i / 16] >> (60 - i % 16 * 4) & 15];
-    out[32] = '\0';
+    codec_hex((const unsigned char *)halves, sizeof halves, out);
 }
 
 enum err crypto_random(void *out, size_t len)

@@ -1,5 +1,7 @@
 #include "http/gate.h"
 
+#include "base/codec.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,14 +32,6 @@ static bool is_value(const char *s)
     return !*s;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* No spaces or control characters, raw or %-encoded, and every % followed by two hex digits. */
 static bool is_escaped(const char *s)
 {
@@ -47,8 +41,8 @@ static bool is_escaped(const char *s)
             return false;
         if (c != '%')
             continue;
-        int hi = hex_digit(s[1]);
-        int lo = hi < 0 ? -1 : hex_digit(s[2]);
+        int hi = codec_hex_digit(s[1]);
+        int lo = hi < 0 ? -1 : codec_hex_digit(s[2]);
         if (lo < 0 || hi * 16 + lo < 0x20 || hi * 16 + lo == 0x7f)
             return false;
         s += 2;

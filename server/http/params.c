@@ -1,6 +1,7 @@
 #include "http/params.h"
 
 #include "base/clock.h"
+#include "base/codec.h"
 #include "base/text.h"
 #include "http/fields.h"
 
@@ -18,17 +19,12 @@ struct check {
     bool no_memory;
 };
 
-static int hex_value(char c)
-{
-    return c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10;
-}
-
 char *params_decode(struct arena *arena, const char *s, size_t len, bool form)
 {
     char *out = arena_alloc(arena, len + 1), *to = out;
     for (size_t i = 0; out && i < len; i++) {
         if (s[i] == '%' && len - i > 2) {
-            *to++ = (char)(hex_value(s[i + 1]) * 16 + hex_value(s[i + 2]));
+            *to++ = (char)(codec_hex_digit(s[i + 1]) * 16 + codec_hex_digit(s[i + 2]));
             i += 2;
         } else {
             *to++ = form && s[i] == '+' ? ' ' : s[i];

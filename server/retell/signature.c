@@ -1,5 +1,7 @@
 #include "retell/signature.h"
 
+#include "base/codec.h"
+
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -26,29 +28,6 @@ struct parts {
     unsigned char digest[DIGEST_SIZE];
 };
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
-static bool parse_hex_digest(const char *hex, unsigned char digest[DIGEST_SIZE])
-{
-    for (size_t i = 0; i < DIGEST_SIZE; i++) {
-        int high = hex_value(hex[2 * i]);
-        int low = hex_value(hex[2 * i + 1]);
-        if (high < 0 || low < 0)
-            return false;
-        digest[i] = (unsigned char)(high << 4 | low);
-    }
-    return true;
-}
-
 /* Bounded by MAX_MS_DIGITS, so `ms` cannot overflow; a time with a leading zero is no decimal. */
 static bool parse_header(const char *header, size_t len, struct parts *parts)
 {
@@ -65,7 +44,7 @@ static bool parse_header(const char *header, size_t len, struct parts *parts)
     if (room - count != 3 + DIGEST_HEX || memcmp(digits + count, ",d=", 3) != 0)
         return false;
     *parts = (struct parts){.digits = digits, .digit_count = count, .ms = ms};
-    return parse_hex_digest(digits + count + 3, parts->digest);
+    return codec_hex_decode(digits + count + 3, DIGEST_SIZE, parts->digest);
 }
 
 /* HMAC-SHA256 under `key`, about to be given bytes; NULL when OpenSSL fails. */
@@ -177,8 +156,6 @@ enum err signature_sign(const char *key, const void *body, size_t len, int64_t m
     unsigned char digest[DIGEST_SIZE];
     if (!finish_mac(begin_mac(key), body, len, out + 2, (size_t)n - 5, digest))
         return ERR_INTERNAL;
-    char *hex = out + n;
-    for (size_t i = 0; i < DIGEST_SIZE; i++, hex += 2)
-        (void)snprintf(hex, 3, "%02x", digest[i]);
+    codec_hex(digest, sizeof digest, out + n);
     return ERR_OK;
 }

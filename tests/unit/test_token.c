@@ -225,6 +225,31 @@ static void a_token_has_one_spelling(void **state)
     assert_false(verify(other));
 }
 
+static void hexadecimal_goes_there_and_back_and_takes_both_cases(void **state)
+{
+    (void)state;
+    unsigned char bytes[256];
+    unsigned char back[256];
+    char text[2 * sizeof bytes + 1];
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (unsigned char)i;
+    codec_hex(bytes, sizeof bytes, text);
+    assert_int_equal(strlen(text), 512);
+    assert_int_equal(strspn(text, "0123456789abcdef"), 512);
+    assert_memory_equal(text, "000102", 6);
+    assert_true(codec_hex_decode(text, sizeof back, back));
+    assert_memory_equal(back, bytes, sizeof bytes);
+    assert_true(codec_hex_decode("FfAa09", 3, back));
+    assert_memory_equal(back, "\xff\xaa\x09", 3);
+    for (int c = 0; c < 256; c++) { /* at each place of a byte */
+        const char high[] = {(char)c, '0'}, low[] = {'f', (char)c};
+        bool digit = c && strchr("0123456789abcdefABCDEF", c);
+        assert_int_equal(codec_hex_digit((char)c) >= 0, digit);
+        assert_int_equal(codec_hex_decode(high, 1, back), digit);
+        assert_int_equal(codec_hex_decode(low, 1, back), digit);
+    }
+}
+
 static void base64url_goes_there_and_back_and_takes_one_spelling(void **state)
 {
     (void)state;
@@ -278,6 +303,7 @@ int main(void)
         cmocka_unit_test(claims_are_checked_even_when_the_signature_is_good),
         cmocka_unit_test(a_nested_payload_of_a_secrets_holder_reaches_no_parser),
         cmocka_unit_test(a_token_has_one_spelling),
+        cmocka_unit_test(hexadecimal_goes_there_and_back_and_takes_both_cases),
         cmocka_unit_test(base64url_goes_there_and_back_and_takes_one_spelling),
         cmocka_unit_test(a_key_is_recognised_by_its_form),
     };
