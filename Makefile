@@ -48,7 +48,7 @@ MIGRATIONS := $(sort $(wildcard sql/migrations/*.sql))
 EXTENSION_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" pg_extension/frontdesk.control)
 RELEASES   := $(patsubst sql/releases/%,%,$(sort $(wildcard sql/releases/*)))
 # Those whose threads are watched by ThreadSanitizer too.
-RACE_TESTS := test_body_clock test_group test_limiter test_log test_writer
+RACE_TESTS := test_body_clock test_group test_limiter test_log test_signature test_writer
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
 
 OBJECTS := $(SOURCES:%.c=$B/obj/%.o) $B/obj/migrations.o $B/obj/openapi.o

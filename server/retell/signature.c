@@ -6,6 +6,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,9 +16,21 @@ enum { MAX_MS_DIGITS = 15, DIGEST_SIZE = 32, DIGEST_HEX = 2 * DIGEST_SIZE };
 
 static const int64_t max_ms = INT64_C(999999999999999);
 
+#if OPENSSL_VERSION_NUMBER < 0x30000030L
+#error "before OpenSSL 3.0.3 a MAC that is begun again under its own key gives a wrong digest"
+#endif
+
+/* What one thread verifies with: a MAC under each key. */
+struct trial {
+    struct trial *next;
+    EVP_MAC_CTX *macs[];
+};
+
 struct signature_keys {
+    pthread_mutex_t lock;
+    struct trial *idle; /* those that nobody uses now; as many as there were threads at a time */
     size_t count;
-    EVP_MAC_CTX *begun[]; /* only copied: to look for the algorithm takes longer than to use it */
+    EVP_MAC_CTX *begun[]; /* only copied */
 };
 
 /* A header taken apart; `digits` points into it, since those very characters were signed. */
@@ -64,16 +77,53 @@ static EVP_MAC_CTX *begin_mac(const char *key)
     return NULL;
 }
 
-/* The digest of the body and then the digits, without joining them in memory; frees `ctx`. */
+/* The digest of the body and then the digits, without joining them in memory. */
 static bool finish_mac(EVP_MAC_CTX *ctx, const void *body, size_t len, const char *digits,
                        size_t digit_count, unsigned char out[DIGEST_SIZE])
 {
     size_t out_len = 0;
-    bool good = ctx && EVP_MAC_update(ctx, body, len) &&
-                EVP_MAC_update(ctx, (const unsigned char *)digits, digit_count) &&
-                EVP_MAC_final(ctx, out, &out_len, DIGEST_SIZE) && out_len == DIGEST_SIZE;
-    EVP_MAC_CTX_free(ctx);
-    return good;
+    return ctx && EVP_MAC_update(ctx, body, len) &&
+           EVP_MAC_update(ctx, (const unsigned char *)digits, digit_count) &&
+           EVP_MAC_final(ctx, out, &out_len, DIGEST_SIZE) && out_len == DIGEST_SIZE;
+}
+
+static void free_trial(struct trial *trial, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        EVP_MAC_CTX_free(trial->macs[i]);
+    free(trial);
+}
+
+static struct trial *new_trial(const struct signature_keys *keys)
+{
+    struct trial *trial = calloc(1, sizeof *trial + keys->count * sizeof(EVP_MAC_CTX *));
+    for (size_t i = 0; trial && i < keys->count; i++) {
+        trial->macs[i] = EVP_MAC_CTX_dup(keys->begun[i]);
+        if (!trial->macs[i]) {
+            free_trial(trial, i);
+            return NULL;
+        }
+    }
+    return trial;
+}
+
+/* To copy a MAC takes dozens of allocations, so it is used again. NULL when memory is short. */
+static struct trial *take_trial(struct signature_keys *keys)
+{
+    pthread_mutex_lock(&keys->lock);
+    struct trial *trial = keys->idle;
+    if (trial)
+        keys->idle = trial->next;
+    pthread_mutex_unlock(&keys->lock);
+    return trial ? trial : new_trial(keys);
+}
+
+static void give_back(struct signature_keys *keys, struct trial *trial)
+{
+    pthread_mutex_lock(&keys->lock);
+    trial->next = keys->idle;
+    keys->idle = trial;
+    pthread_mutex_unlock(&keys->lock);
 }
 
 struct signature_keys *signature_keys_new(const char *const *keys, size_t count)
@@ -81,6 +131,7 @@ struct signature_keys *signature_keys_new(const char *const *keys, size_t count)
     struct signature_keys *made = calloc(1, sizeof *made + count * sizeof(EVP_MAC_CTX *));
     if (!made)
         return NULL;
+    pthread_mutex_init(&made->lock, NULL);
     for (size_t i = 0; i < count; i++) {
         if (keys[i][0] == '\0')
             continue;
@@ -98,21 +149,30 @@ void signature_keys_free(struct signature_keys *keys)
 {
     if (!keys)
         return;
+    for (struct trial *trial = keys->idle, *next; trial; trial = next) {
+        next = trial->next;
+        free_trial(trial, keys->count);
+    }
     for (size_t i = 0; i < keys->count; i++)
         EVP_MAC_CTX_free(keys->begun[i]);
+    pthread_mutex_destroy(&keys->lock);
     free(keys);
 }
 
 static bool any_key_made(const struct parts *parts, const void *body, size_t len,
-                         const struct signature_keys *keys)
+                         struct signature_keys *keys)
 {
     bool matched = false;
-    for (size_t i = 0; i < keys->count; i++) {
+    struct trial *trial = take_trial(keys);
+    for (size_t i = 0; trial && i < keys->count; i++) {
         unsigned char digest[DIGEST_SIZE];
-        EVP_MAC_CTX *ctx = EVP_MAC_CTX_dup(keys->begun[i]);
-        if (finish_mac(ctx, body, len, parts->digits, parts->digit_count, digest))
+        EVP_MAC_CTX *mac = trial->macs[i];
+        if (EVP_MAC_init(mac, NULL, 0, NULL) && /* under its key again */
+            finish_mac(mac, body, len, parts->digits, parts->digit_count, digest))
             matched |= CRYPTO_memcmp(digest, parts->digest, DIGEST_SIZE) == 0;
     }
+    if (trial)
+        give_back(keys, trial);
     return matched;
 }
 
@@ -134,8 +194,8 @@ enum signature_result signature_check_header(const char *header, size_t header_l
 }
 
 enum signature_result signature_verify(const char *header, size_t header_len, const void *body,
-                                       size_t len, const struct signature_keys *keys,
-                                       int64_t now_ms, int64_t *sent_ms)
+                                       size_t len, struct signature_keys *keys, int64_t now_ms,
+                                       int64_t *sent_ms)
 {
     struct parts parts;
     enum signature_result result = read_header(header, header_len, now_ms, &parts);
@@ -154,7 +214,10 @@ enum err signature_sign(const char *key, const void *body, size_t len, int64_t m
         return ERR_INVALID;
     int n = snprintf(out, SIGNATURE_SIZE, "v=%lld,d=", (long long)ms);
     unsigned char digest[DIGEST_SIZE];
-    if (!finish_mac(begin_mac(key), body, len, out + 2, (size_t)n - 5, digest))
+    EVP_MAC_CTX *mac = begin_mac(key);
+    bool good = finish_mac(mac, body, len, out + 2, (size_t)n - 5, digest);
+    EVP_MAC_CTX_free(mac);
+    if (!good)
         return ERR_INTERNAL;
     codec_hex(digest, sizeof digest, out + n);
     return ERR_OK;

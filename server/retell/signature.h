@@ -42,11 +42,12 @@ void signature_keys_free(struct signature_keys *keys);
  * Is `header` (`header_len` bytes, NULL when the request had none) a signature of `body` by one of
  * `keys`, made within the window around `now_ms` (wall clock)? On SIGNATURE_OK, and only then,
  * `*sent_ms` is the time that it was made. Every key is tried and digests are compared in constant
- * time, so the time taken tells nothing of them. Thread-safe; allocates only inside OpenSSL.
+ * time, so the time taken tells nothing of them. Thread-safe; what it works with is kept in `keys`,
+ * once for each thread that verified at a time.
  */
 MUSTCHECK enum signature_result signature_verify(const char *header, size_t header_len,
                                                  const void *body, size_t len,
-                                                 const struct signature_keys *keys, int64_t now_ms,
+                                                 struct signature_keys *keys, int64_t now_ms,
                                                  int64_t *sent_ms);
 
 /*

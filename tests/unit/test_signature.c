@@ -7,6 +7,8 @@
 
 #include "unit.h"
 
+#include <pthread.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -271,6 +273,39 @@ static void signs_only_times_that_it_would_accept(void **state)
     assert_int_equal(strlen(out), SIGNATURE_SIZE - 1);
 }
 
+/* Verifies good and bad signatures in turn; says how many were judged wrongly. */
+static void *verify_in_turn(void *arg)
+{
+    struct signature_keys *keys = arg;
+    uintptr_t mistakes = 0;
+    for (int i = 0; i < 200; i++) {
+        const char *body = i % 3 ? BODY : "{}";
+        int64_t sent_ms = -1;
+        enum signature_result expected = i % 3 ? SIGNATURE_OK : SIGNATURE_WRONG;
+        mistakes += signature_verify(GOLDEN, strlen(GOLDEN), body, strlen(body), keys, golden_ms,
+                                     &sent_ms) != expected;
+        mistakes += sent_ms != (i % 3 ? golden_ms : -1);
+    }
+    return (void *)mistakes;
+}
+
+static void the_same_keys_verify_again_and_again_for_many_threads(void **state)
+{
+    (void)state;
+    static const char *const two[] = {"key_new", "key_test"};
+    struct signature_keys *keys = signature_keys_new(two, 2);
+    pthread_t threads[8];
+    assert_non_null(keys);
+    for (size_t i = 0; i < COUNT(threads); i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, verify_in_turn, keys), 0);
+    for (size_t i = 0; i < COUNT(threads); i++) {
+        void *mistakes = NULL;
+        assert_int_equal(pthread_join(threads[i], &mistakes), 0);
+        assert_null(mistakes);
+    }
+    signature_keys_free(keys);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -290,6 +325,7 @@ int main(void)
         cmocka_unit_test(keys_that_only_resemble_the_right_one_are_wrong),
         cmocka_unit_test(an_empty_key_neither_signs_nor_verifies),
         cmocka_unit_test(signs_and_verifies_any_bytes),
+        cmocka_unit_test(the_same_keys_verify_again_and_again_for_many_threads),
         cmocka_unit_test(signs_only_times_that_it_would_accept),
     };
     return cmocka_run_group_tests_name("signature", tests, NULL, NULL);
