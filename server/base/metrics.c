@@ -13,14 +13,12 @@
 
 enum kind { COUNTER, GAUGE, HISTOGRAM };
 
-enum { MAX_BOUNDS = 16 };
-
-/* Upper bounds of buckets in the family's own units, ascending, ended by 0. */
-static const uint64_t ack_bounds[MAX_BOUNDS] = {250,   500,    1000,   2500,   5000,    10000,
-                                                25000, 100000, 250000, 500000, 1000000, 2000000};
-static const uint64_t request_bounds[MAX_BOUNDS] = {250,   500,    1000,   2500,    5000,   10000,
-                                                    50000, 100000, 500000, 1000000, 5000000};
-static const uint64_t batch_bounds[MAX_BOUNDS] = {1, 2, 4, 8, 16, 32, 64};
+/* Upper bounds of buckets in the family's own units, ascending. */
+static const uint64_t ack_bounds[] = {250,   500,    1000,   2500,   5000,    10000,
+                                      25000, 100000, 250000, 500000, 1000000, 2000000};
+static const uint64_t request_bounds[] = {250,   500,    1000,   2500,    5000,   10000,
+                                          50000, 100000, 500000, 1000000, 5000000};
+static const uint64_t batch_bounds[] = {1, 2, 4, 8, 16, 32, 64};
 
 static const char *const codes[] = {"1xx", "2xx", "3xx", "4xx", "5xx"};
 static const char *const pools[] = {"api", "ingest", "jobs", "probes"};
@@ -41,6 +39,7 @@ static const struct family {
     uint64_t unit; /* how many of the stored integers make one of what is shown; 0: one */
     struct label label;
     const uint64_t *bounds;
+    size_t bound_count;
     enum kind kind;
     bool with_code; /* a second label, `code` */
 } families[METRIC_COUNT] = {
@@ -72,7 +71,7 @@ static const struct family {
          .kind = HISTOGRAM,
          .unit = 1000000,
          .label = {"route"},
-         .bounds = request_bounds},
+         .bounds = VALUES(request_bounds)},
     [METRIC_HTTP_REQUESTS] = {.name = "frontdesk_http_requests_total",
                               .help = "Requests that were answered, by route and class of status.",
                               .kind = COUNTER,
@@ -123,7 +122,7 @@ static const struct family {
          .help = "Time from the end of a webhook's headers to its acknowledgement.",
          .kind = HISTOGRAM,
          .unit = 1000000,
-         .bounds = ack_bounds},
+         .bounds = VALUES(ack_bounds)},
     [METRIC_WEBHOOKS] = {.name = "frontdesk_webhooks_total",
                          .help = "Webhooks by what became of them.",
                          .kind = COUNTER,
@@ -131,7 +130,7 @@ static const struct family {
     [METRIC_WRITE_GROUP_EVENTS] = {.name = "frontdesk_write_group_events",
                                    .help = "Events that shared a commit.",
                                    .kind = HISTOGRAM,
-                                   .bounds = batch_bounds},
+                                   .bounds = VALUES(batch_bounds)},
 };
 
 struct metrics {
@@ -143,19 +142,11 @@ struct metrics {
 
 #define NO_VALUE INT64_MIN
 
-static size_t bound_count(const struct family *f)
-{
-    size_t n = 0;
-    while (f->bounds && n < MAX_BOUNDS && f->bounds[n])
-        n++;
-    return n;
-}
-
 /* Cells of one value of the first label. */
 static size_t width(const struct family *f)
 {
     if (f->kind == HISTOGRAM)
-        return bound_count(f) + 2;
+        return f->bound_count + 2;
     return f->with_code ? METRIC_CODES : 1;
 }
 
@@ -237,7 +228,7 @@ void metrics_observe(struct metrics *metrics, enum metric metric, size_t label, 
     if (!metrics)
         return;
     const struct family *f = &families[metric];
-    size_t bounds = bound_count(f);
+    size_t bounds = f->bound_count;
     size_t bucket = 0;
     while (bucket < bounds && value > f->bounds[bucket])
         bucket++;
@@ -316,7 +307,7 @@ static void write_plain(const struct metrics *metrics, const struct family *f,
 static void write_histogram(const struct metrics *metrics, const struct family *f,
                             const atomic_llong *at, size_t label, struct buf *out)
 {
-    size_t bounds = bound_count(f);
+    size_t bounds = f->bound_count;
     long long count = 0;
     struct buf le = {0};
 
