@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_BLOCK = 4096 };
+enum { FIRST_BLOCK = 960, GROWTH = 4 };
 
 struct block {
     struct block *next;
@@ -15,16 +15,25 @@ struct block {
     alignas(max_align_t) unsigned char bytes[];
 };
 
+/* With its first block, about a kilobyte: most requests need no more, and malloc has that at hand. */
 struct arena {
-    struct block *blocks; /* newest first */
+    struct block *blocks; /* newest first; the last one is `first` */
     size_t taken, cap;    /* bytes of all blocks, and the most they may be */
+    struct block first;
 };
 
 struct arena *arena_new(size_t cap)
 {
-    struct arena *arena = calloc(1, sizeof *arena);
-    if (arena)
-        arena->cap = cap;
+    size_t size = cap < FIRST_BLOCK ? cap : FIRST_BLOCK;
+    struct arena *arena = malloc(sizeof *arena + size);
+    if (!arena)
+        return NULL;
+    arena->blocks = &arena->first;
+    arena->taken = size;
+    arena->cap = cap;
+    arena->first.next = NULL;
+    arena->first.used = 0;
+    arena->first.size = size;
     return arena;
 }
 
@@ -32,7 +41,7 @@ void arena_free(struct arena *arena)
 {
     if (!arena)
         return;
-    for (struct block *b = arena->blocks, *next; b; b = next) {
+    for (struct block *b = arena->blocks, *next; b != &arena->first; b = next) {
         next = b->next;
         free(b);
     }
@@ -41,16 +50,17 @@ void arena_free(struct arena *arena)
 
 static struct block *add_block(struct arena *arena, size_t need)
 {
-    size_t size = arena->blocks ? arena->blocks->size * 2 : FIRST_BLOCK;
+    size_t size = arena->blocks->size * GROWTH;
     if (size < need)
         size = need;
     if (size > arena->cap - arena->taken)
         size = need;
     if (size > arena->cap - arena->taken)
         return NULL;
-    struct block *b = calloc(1, sizeof *b + size);
+    struct block *b = malloc(sizeof *b + size);
     if (!b)
         return NULL;
+    b->used = 0;
     b->size = size;
     b->next = arena->blocks;
     arena->blocks = b;
@@ -66,13 +76,13 @@ void *arena_alloc(struct arena *arena, size_t size)
     size = (size + align - 1) & ~(align - 1);
 
     struct block *b = arena->blocks;
-    if (!b || b->size - b->used < size)
+    if (b->size - b->used < size)
         b = add_block(arena, size);
     if (!b)
         return NULL;
     void *p = b->bytes + b->used;
     b->used += size;
-    return p;
+    return memset(p, 0, size);
 }
 
 char *arena_strndup(struct arena *arena, const char *s, size_t len)

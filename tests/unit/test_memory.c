@@ -14,16 +14,21 @@
 static void hands_out_zeroed_aligned_memory_of_any_size(void **state)
 {
     (void)state;
+    enum { SIZES = 600 };
+    static unsigned char *pieces[SIZES];
     struct arena *arena = arena_new(1 << 20);
     assert_non_null(arena);
-    for (size_t size = 0; size < 600; size++) {
-        unsigned char *p = arena_alloc(arena, size);
+    for (size_t size = 0; size < SIZES; size++) {
+        unsigned char *p = pieces[size] = arena_alloc(arena, size);
         assert_non_null(p);
         assert_int_equal((uintptr_t)p % alignof(max_align_t), 0);
         for (size_t i = 0; i < size; i++)
             assert_int_equal(p[i], 0);
-        memset(p, 0xAA, size); /* were two pieces to overlap, the next would not be zero */
+        memset(p, (int)(size % 255 + 1), size);
     }
+    for (size_t size = 0; size < SIZES; size++) /* no two of them overlap */
+        for (size_t i = 0; i < size; i++)
+            assert_int_equal(pieces[size][i], size % 255 + 1);
     arena_free(arena);
 }
 
@@ -39,6 +44,10 @@ static void refuses_what_is_over_the_cap_and_goes_on(void **state)
     assert_non_null(arena_alloc(arena, 5000));
     assert_null(arena_alloc(arena, 5000));
     assert_non_null(arena_alloc(arena, 16));
+    arena_free(arena);
+    arena = arena_new(16); /* less than a first block */
+    assert_non_null(arena_alloc(arena, 16));
+    assert_null(arena_alloc(arena, 1));
     arena_free(arena);
 }
 
