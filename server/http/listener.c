@@ -39,7 +39,7 @@ struct listener {
     int port;
     atomic_uint in_flight;
     atomic_long body_bytes;
-    atomic_llong last_activity; /* clock_mono_ms() of the newest begin or end of a request */
+    atomic_llong last_activity; /* while draining: when a request last began or ended, in ms */
     atomic_bool draining;
 };
 
@@ -110,7 +110,6 @@ static enum err read_body(void *conn, struct request *req, int64_t length)
     struct exchange *x = conn;
     struct body_read reading;
     static const char proceed[] = "HTTP/1.1 100 Continue\r\n\r\n";
-    int64_t since = clock_mono_ms();
 
     if (length > 0 && expects_continue(req) &&
         mg_write(x->conn, proceed, sizeof proceed - 1) != (int)sizeof proceed - 1)
@@ -119,7 +118,7 @@ static enum err read_body(void *conn, struct request *req, int64_t length)
     enum err err = pull_body(x, length, &reading);
     if (!body_clock_end(x->listener->body_clock, &reading) && err)
         err = ERR_TIMEOUT;
-    if (err == ERR_CLOSED && clock_mono_ms() - since >= BODY_DEADLINE_MS)
+    if (err == ERR_CLOSED && clock_mono_ms() >= reading.deadline)
         err = ERR_TIMEOUT;    /* civetweb's own, for a client that was silent all along */
     buf_add(&x->body, "", 0); /* NUL-terminated even when empty */
     if (!err && x->body.failed)
@@ -135,7 +134,6 @@ static bool take_request(struct exchange *x)
     const struct mg_request_info *info = mg_get_request_info(x->conn);
     struct request *req = &x->req;
 
-    req->started_ms = clock_mono_ms();
     req->arena = arena_new(REQUEST_MEMORY);
     req->method_name = info->request_method ? info->request_method : "";
     req->method = method_from_name(req->method_name);
@@ -179,7 +177,7 @@ static bool more_has_come(const struct exchange *x)
     return fd >= 0 && recv(fd, &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
-static void log_request(const struct exchange *x, size_t bytes)
+static void log_request(const struct exchange *x, int64_t took_us, size_t bytes)
 {
     const struct request *req = &x->req;
     bool probe = strncmp(req->path, "/health", 7) == 0 || strcmp(req->path, "/readyz") == 0;
@@ -187,8 +185,8 @@ static void log_request(const struct exchange *x, size_t bytes)
     log_write(x->listener->options.log, level, "request",
               LOG_FIELDS(LOG_STR("id", req->id), LOG_STR("method", req->method_name),
                          LOG_STR("path", req->path), LOG_INT("status", x->res.status),
-                         LOG_INT("ms", clock_mono_ms() - req->started_ms),
-                         LOG_INT("bytes", (int64_t)bytes), LOG_STR("remote", req->remote_address)));
+                         LOG_INT("ms", took_us / 1000), LOG_INT("bytes", (int64_t)bytes),
+                         LOG_STR("remote", req->remote_address)));
 }
 
 /*
@@ -220,9 +218,9 @@ static void answer(struct exchange *x)
         mg_disable_connection_keep_alive(x->conn);
     if (!out.failed)
         (void)mg_write(x->conn, out.data, out.len);
-    metrics_request(listener->options.metrics, x->req.route, x->res.status,
-                    (uint64_t)(clock_mono_us() - x->req.started_us));
-    log_request(x, out.len);
+    int64_t took_us = clock_mono_us() - x->req.started_us;
+    metrics_request(listener->options.metrics, x->req.route, x->res.status, (uint64_t)took_us);
+    log_request(x, took_us, out.len);
     if (x->unread && x->res.close)
         linger(x);
     buf_free(&out);
@@ -232,16 +230,22 @@ static void answer(struct exchange *x)
     arena_free(x->req.arena);
 }
 
+static void note_activity(struct listener *listener)
+{
+    if (atomic_load(&listener->draining))
+        atomic_store(&listener->last_activity, clock_mono_ms());
+}
+
 static void enter(struct listener *listener)
 {
     atomic_fetch_add(&listener->in_flight, 1);
     metrics_shift(listener->options.metrics, METRIC_HTTP_IN_FLIGHT, 1);
-    atomic_store(&listener->last_activity, clock_mono_ms());
+    note_activity(listener);
 }
 
 static void leave(struct listener *listener)
 {
-    atomic_store(&listener->last_activity, clock_mono_ms());
+    note_activity(listener);
     atomic_fetch_sub(&listener->in_flight, 1);
     metrics_shift(listener->options.metrics, METRIC_HTTP_IN_FLIGHT, -1);
 }
@@ -351,8 +355,7 @@ static int http_error(struct mg_connection *conn, int status, const char *messag
                              .method = METHOD_OTHER,
                              .method_name = "",
                              .path = "",
-                             .http_version = "",
-                             .started_ms = clock_mono_ms()};
+                             .http_version = ""};
     request_set_client(&x.req, mg_get_request_info(conn)->remote_addr, NULL, 0);
     request_set_id(&x.req);
     x.res.close = true;

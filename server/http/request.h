@@ -47,8 +47,7 @@ struct request {
     char id[REQUEST_ID_SIZE];
     const char *body; /* of body_len bytes and a NUL; NULL unless the route takes one */
     size_t body_len;
-    int64_t started_ms;          /* clock_mono_ms() when its headers were complete */
-    int64_t started_us;          /* the same moment, clock_mono_us() */
+    int64_t started_us;          /* clock_mono_us() when its headers were complete */
     const struct caller *caller; /* who asks, on routes that need to know */
     struct arena *arena;
 };
