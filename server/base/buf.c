@@ -16,6 +16,7 @@ void buf_free(struct buf *buf)
 
 bool buf_reserve(struct buf *buf, size_t more)
 {
+    enum { LEAST = 256 };
     if (buf->failed)
         return false;
     if (more > SIZE_MAX / 2 - buf->len - 1) {
@@ -25,9 +26,9 @@ bool buf_reserve(struct buf *buf, size_t more)
     size_t need = buf->len + more + 1;
     if (need <= buf->size)
         return true;
-    size_t size = buf->size ? buf->size : 256;
-    while (size < need)
-        size *= 2;
+    size_t size = buf->size ? buf->size * 2 : LEAST;
+    if (size < need)
+        size = need;
     char *data = realloc(buf->data, size);
     if (!data) {
         buf->failed = true;
