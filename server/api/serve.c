@@ -231,9 +231,11 @@ static bool start_auth(struct server *server, struct guard *guard, struct buf *e
                                      .superadmin_email = config->superadmin_email,
                                      .superadmin_password = config->superadmin_password,
                                      .superadmin_name = config->superadmin_name};
-    *guard = (struct guard){.service_key = config->api_auth_key, .identities = server->identities};
-    if (!server->identities || token_keys(server, &guard->tokens) ||
-        passwords_start(&server->passwords)) {
+    *guard = (struct guard){.identities = server->identities};
+    if (!server->identities ||
+        crypto_secret_take(config->api_auth_key, strlen(config->api_auth_key),
+                           &guard->service_key) ||
+        token_keys(server, &guard->tokens) || passwords_start(&server->passwords)) {
         buf_puts(errors, "short of memory or threads\n");
         return false;
     }

@@ -1,7 +1,6 @@
 #include "auth/guard.h"
 
 #include "base/clock.h"
-#include "base/crypto.h"
 
 #include <string.h>
 #include <strings.h>
@@ -110,7 +109,7 @@ static enum err find_caller(const struct guard *guard, struct request *req,
     size_t len = strlen(credential->text);
     if (len == 0 || len > MAX_CREDENTIAL)
         return ERR_INVALID;
-    if (crypto_same_secret(credential->text, len, guard->service_key, strlen(guard->service_key))) {
+    if (crypto_secret_is(&guard->service_key, credential->text, len)) {
         req->caller = &service;
         return ERR_OK;
     }

@@ -11,6 +11,7 @@
 #include "auth/identity.h"
 #include "auth/role.h"
 #include "auth/token.h"
+#include "base/crypto.h"
 #include "http/request.h"
 #include "http/response.h"
 #include "http/router.h"
@@ -28,7 +29,7 @@ struct caller {
 };
 
 struct guard {
-    const char *service_key; /* API_AUTH_KEY */
+    struct crypto_secret service_key; /* API_AUTH_KEY */
     struct token_keys tokens;
     struct identities *identities;
 };

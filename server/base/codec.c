@@ -1,7 +1,6 @@
 #include "base/codec.h"
 
 #include <stdint.h>
-#include <string.h>
 
 /* One more than each digit's value, so that what is none has 0. */
 static const signed char hex_values[256] = {
@@ -58,8 +57,13 @@ void codec_base64url(const unsigned char *bytes, size_t len, char *out)
 
 static int sextet(char c)
 {
-    const char *at = c ? memchr(alphabet, c, sizeof alphabet - 1) : NULL;
-    return at ? (int)(at - alphabet) : -1;
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (c >= '0' && c <= '9')
+        return c - '0' + 52;
+    return c == '-' ? 62 : c == '_' ? 63 : -1;
 }
 
 bool codec_base64url_decode(const char *text, size_t len, unsigned char *out, size_t *out_len)

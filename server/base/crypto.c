@@ -36,23 +36,22 @@ static void make_compare_key(void)
 }
 
 /* SHA-256 of this process's key and then the secret. */
-static bool compare_form(const char *secret, size_t len, unsigned char out[CRYPTO_SHA256_SIZE])
+enum err crypto_secret_take(const char *secret, size_t len, struct crypto_secret *out)
 {
-    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    pthread_once(&compare_key_once, make_compare_key);
+    EVP_MD_CTX *ctx = compare_digest ? EVP_MD_CTX_new() : NULL;
     bool good = ctx && EVP_DigestInit_ex(ctx, compare_digest, NULL) &&
                 EVP_DigestUpdate(ctx, compare_key, sizeof compare_key) &&
-                EVP_DigestUpdate(ctx, secret, len) && EVP_DigestFinal_ex(ctx, out, NULL);
+                EVP_DigestUpdate(ctx, secret, len) && EVP_DigestFinal_ex(ctx, out->digest, NULL);
     EVP_MD_CTX_free(ctx);
-    return good;
+    return good ? ERR_OK : ERR_INTERNAL;
 }
 
-bool crypto_same_secret(const char *a, size_t a_len, const char *b, size_t b_len)
+bool crypto_secret_is(const struct crypto_secret *secret, const char *text, size_t len)
 {
-    unsigned char da[CRYPTO_SHA256_SIZE], db[CRYPTO_SHA256_SIZE];
-    pthread_once(&compare_key_once, make_compare_key);
-    if (!compare_digest || !compare_form(a, a_len, da) || !compare_form(b, b_len, db))
-        return false;
-    return CRYPTO_memcmp(da, db, sizeof da) == 0;
+    struct crypto_secret other;
+    return crypto_secret_take(text, len, &other) == ERR_OK &&
+           CRYPTO_memcmp(other.digest, secret->digest, sizeof other.digest) == 0;
 }
 
 static uint64_t unique_start[2];

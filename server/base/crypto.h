@@ -17,11 +17,16 @@ MUSTCHECK enum err crypto_sha256(const void *bytes, size_t len,
 MUSTCHECK enum err crypto_sha256_hex(const void *bytes, size_t len,
                                      char out[CRYPTO_SHA256_HEX_SIZE]);
 
-/*
- * Are two secrets the same? Compares digests under a random key of this process, so the time tells
- * neither where they differ nor how long the real one is.
- */
-bool crypto_same_secret(const char *a, size_t a_len, const char *b, size_t b_len);
+/* A secret, in the form that others are compared with: a digest under a random key of this process. */
+struct crypto_secret {
+    unsigned char digest[CRYPTO_SHA256_SIZE];
+};
+
+/* Takes a secret of `len` bytes, which need not stay. */
+MUSTCHECK enum err crypto_secret_take(const char *secret, size_t len, struct crypto_secret *out);
+
+/* Is `text` the secret? The time tells neither where they differ nor how long the secret is. */
+bool crypto_secret_is(const struct crypto_secret *secret, const char *text, size_t len);
 
 enum { CRYPTO_UNIQUE_SIZE = 33 };
 

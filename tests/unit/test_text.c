@@ -96,15 +96,19 @@ static void secrets_are_the_same_only_when_every_byte_is(void **state)
     static const char secret[] = "fd_0123456789abcdef";
     const size_t len = sizeof secret - 1;
     char other[sizeof secret];
-    assert_true(crypto_same_secret(secret, len, secret, len));
-    assert_true(crypto_same_secret("", 0, "", 0));
-    assert_false(crypto_same_secret(secret, len, "", 0));
+    struct crypto_secret kept;
+    struct crypto_secret empty;
+    assert_int_equal(crypto_secret_take(secret, len, &kept), ERR_OK);
+    assert_int_equal(crypto_secret_take("", 0, &empty), ERR_OK);
+    assert_true(crypto_secret_is(&kept, secret, len));
+    assert_true(crypto_secret_is(&empty, "", 0));
+    assert_false(crypto_secret_is(&empty, secret, len));
     for (size_t shorter = 0; shorter < len; shorter++)
-        assert_false(crypto_same_secret(secret, shorter, secret, len));
+        assert_false(crypto_secret_is(&kept, secret, shorter));
     for (size_t bit = 0; bit < len * 8; bit++) {
         memcpy(other, secret, sizeof secret);
         other[bit / 8] = (char)(other[bit / 8] ^ 1 << bit % 8);
-        assert_false(crypto_same_secret(other, len, secret, len));
+        assert_false(crypto_secret_is(&kept, other, len));
     }
 }
 
