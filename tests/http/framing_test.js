@@ -214,6 +214,7 @@ test('100 000 opening brackets: 401 without a signature, 400 with one', async ()
 
 test('a body that ends too soon is not handed on', async () => {
   const body = JSON.stringify(ended(endedCall({ agent_id: 'agent_short' })));
+  const journal = await cluster.journal();
   for (const cut of [0, 1, body.length - 1]) {
     const part = body.slice(0, cut);
     const connection = new Raw(server);
@@ -223,7 +224,7 @@ test('a body that ends too soon is not handed on', async () => {
     assert.ok([400, 408, 'closed without an answer'].includes(answer.status), String(answer.status));
     connection.destroy();
   }
-  assert.equal(await cluster.journal(), 0);
+  assert.equal(await cluster.journal(), journal);
 });
 
 test('Expect: 100-continue is answered at once, and then the request', async () => {
