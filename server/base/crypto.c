@@ -10,13 +10,21 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
+static EVP_MD *sha256; /* fetched once: looking for it takes longer than using it */
 static unsigned char compare_key[32];
-static EVP_MD *compare_digest; /* fetched once: looking for it takes longer than using it */
-static pthread_once_t compare_key_once = PTHREAD_ONCE_INIT;
+static bool compare_key_good;
+static pthread_once_t prepared = PTHREAD_ONCE_INIT;
+
+static void prepare(void)
+{
+    sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    compare_key_good = RAND_bytes(compare_key, sizeof compare_key) == 1;
+}
 
 enum err crypto_sha256(const void *bytes, size_t len, unsigned char out[CRYPTO_SHA256_SIZE])
 {
-    return EVP_Digest(bytes, len, out, NULL, EVP_sha256(), NULL) ? ERR_OK : ERR_INTERNAL;
+    pthread_once(&prepared, prepare);
+    return sha256 && EVP_Digest(bytes, len, out, NULL, sha256, NULL) ? ERR_OK : ERR_INTERNAL;
 }
 
 enum err crypto_sha256_hex(const void *bytes, size_t len, char out[CRYPTO_SHA256_HEX_SIZE])
@@ -29,18 +37,12 @@ enum err crypto_sha256_hex(const void *bytes, size_t len, char out[CRYPTO_SHA256
     return ERR_OK;
 }
 
-static void make_compare_key(void)
-{
-    if (RAND_bytes(compare_key, sizeof compare_key) == 1)
-        compare_digest = EVP_MD_fetch(NULL, "SHA256", NULL);
-}
-
 /* SHA-256 of this process's key and then the secret. */
 enum err crypto_secret_take(const char *secret, size_t len, struct crypto_secret *out)
 {
-    pthread_once(&compare_key_once, make_compare_key);
-    EVP_MD_CTX *ctx = compare_digest ? EVP_MD_CTX_new() : NULL;
-    bool good = ctx && EVP_DigestInit_ex(ctx, compare_digest, NULL) &&
+    pthread_once(&prepared, prepare);
+    EVP_MD_CTX *ctx = sha256 && compare_key_good ? EVP_MD_CTX_new() : NULL;
+    bool good = ctx && EVP_DigestInit_ex(ctx, sha256, NULL) &&
                 EVP_DigestUpdate(ctx, compare_key, sizeof compare_key) &&
                 EVP_DigestUpdate(ctx, secret, len) && EVP_DigestFinal_ex(ctx, out->digest, NULL);
     EVP_MD_CTX_free(ctx);
