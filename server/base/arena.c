@@ -68,7 +68,8 @@ static struct block *add_block(struct arena *arena, size_t need)
     return b;
 }
 
-void *arena_alloc(struct arena *arena, size_t size)
+/* As arena_alloc, but not zeroed. */
+static void *take(struct arena *arena, size_t size)
 {
     const size_t align = alignof(max_align_t);
     if (size > SIZE_MAX - align)
@@ -82,31 +83,42 @@ void *arena_alloc(struct arena *arena, size_t size)
         return NULL;
     void *p = b->bytes + b->used;
     b->used += size;
-    return memset(p, 0, size);
+    return p;
+}
+
+void *arena_alloc(struct arena *arena, size_t size)
+{
+    void *p = take(arena, size);
+    return p ? memset(p, 0, size) : NULL;
 }
 
 char *arena_strndup(struct arena *arena, const char *s, size_t len)
 {
     if (len == SIZE_MAX)
         return NULL;
-    char *copy = arena_alloc(arena, len + 1);
+    char *copy = take(arena, len + 1);
     if (copy && len)
         memcpy(copy, s, len);
+    if (copy)
+        copy[len] = '\0';
     return copy;
 }
 
+/* Nearly always the newest block has room, and the text is made once, where it stays. */
 char *arena_printf(struct arena *arena, const char *format, ...)
 {
+    struct block *b = arena->blocks;
+    char *at = (char *)b->bytes + b->used;
     va_list args;
     va_start(args, format);
-    int len = vsnprintf(NULL, 0, format, args);
+    int len = vsnprintf(at, b->size - b->used, format, args);
     va_end(args);
     if (len < 0)
         return NULL;
 
-    char *text = arena_alloc(arena, (size_t)len + 1);
-    if (!text)
-        return NULL;
+    char *text = take(arena, (size_t)len + 1);
+    if (!text || text == at)
+        return text;
     va_start(args, format);
     (void)vsnprintf(text, (size_t)len + 1, format, args);
     va_end(args);

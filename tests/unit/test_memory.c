@@ -79,6 +79,20 @@ static void copies_and_prints(void **state)
     assert_int_equal(strlen(printed), 3003);
     assert_string_equal(printed + 3000, "-42");
     arena_free(arena);
+
+    const size_t align = alignof(max_align_t);
+    /* Whatever room is left, and however much of it is taken. */
+    for (size_t left = 0; left < 40; left++) {
+        for (int len = 0; len < 40; len++) {
+            arena = arena_new(192 + left);
+            assert_non_null(arena_alloc(arena, 192));
+            printed = arena_printf(arena, "%.*s", len, expected);
+            assert_int_equal(printed != NULL, (size_t)len + 1 <= left / align * align);
+            if (printed)
+                assert_int_equal(strlen(printed), len);
+            arena_free(arena);
+        }
+    }
     arena_free(NULL);
 }
 
