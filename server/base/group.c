@@ -72,25 +72,71 @@ static void refuse(struct group *group, struct group_item *item, enum err err)
     finish(item);
 }
 
-/* Takes a batch off the head of the queue; items out of time are finished on the way. */
-static size_t take_batch(struct group *group, struct group_item **batch)
+static bool leads(const struct group_item *item)
+{
+    return atomic_load_explicit(&item->leads, memory_order_acquire);
+}
+
+static void tell_to_lead(struct group_item *item)
+{
+    atomic_store_explicit(&item->leads, true, memory_order_release);
+    (void)sem_post(&item->news);
+}
+
+static bool out_of_time(const struct group *group, const struct group_item *item)
+{
+    return item->deadline < clock_mono_ms() + group->options.last_moment_ms;
+}
+
+/*
+ * The first from `item` on that may be taken, or told to lead; NULL: none. Those out of time are
+ * finished on the way. The lock is held.
+ */
+static struct group_item *first_free(struct group *group, struct group_item *item)
+{
+    for (struct group_item *next; item; item = next) {
+        next = item->next;
+        if (leads(item))
+            continue;
+        if (!out_of_time(group, item))
+            return item;
+        refuse(group, item, ERR_TIMEOUT);
+    }
+    return NULL;
+}
+
+static void take(struct group *group, struct group_item *item)
+{
+    queue_remove(group, item);
+    atomic_store_explicit(&item->state, TAKEN, memory_order_release);
+}
+
+/* Takes the item of a thread that was told to lead. false: it was refused, or is too late. */
+static bool take_own(struct group *group, struct group_item *own)
+{
+    if (atomic_load_explicit(&own->state, memory_order_relaxed) != QUEUED)
+        return false;
+    if (out_of_time(group, own)) {
+        refuse(group, own, ERR_TIMEOUT);
+        return false;
+    }
+    take(group, own);
+    return true;
+}
+
+/* Adds what waits to a batch of which the first is taken; how many are in it then. */
+static size_t fill_batch(struct group *group, struct group_item **batch)
 {
     const struct group_options *opt = &group->options;
-    int64_t latest = clock_mono_ms() + opt->last_moment_ms;
-    size_t count = 0;
-    size_t bytes = 0;
-    while (group->head && count < opt->batch_items) {
-        struct group_item *item = group->head;
-        if (item->deadline < latest) {
-            refuse(group, item, ERR_TIMEOUT);
-            continue;
-        }
-        if (count && bytes + item->bytes > opt->batch_bytes)
-            break;
-        queue_remove(group, item);
-        atomic_store_explicit(&item->state, TAKEN, memory_order_release);
+    size_t bytes = batch[0]->bytes;
+    size_t count = 1;
+    struct group_item *item = first_free(group, group->head);
+    while (item && count < opt->batch_items && bytes + item->bytes <= opt->batch_bytes) {
+        struct group_item *next = item->next;
+        take(group, item);
         bytes += item->bytes;
         batch[count++] = item;
+        item = first_free(group, next);
     }
     return count;
 }
@@ -98,30 +144,40 @@ static size_t take_batch(struct group *group, struct group_item **batch)
 /* Hands the lead to the next that waits, or ends it. The lock is held. */
 static void hand_on(struct group *group)
 {
-    struct group_item *next = group->head;
-    while (next && atomic_load_explicit(&next->leads, memory_order_relaxed))
-        next = next->next;
-    if (!next) {
+    struct group_item *next = first_free(group, group->head);
+    if (next)
+        tell_to_lead(next);
+    else
         group->leaders--;
-        return;
-    }
-    atomic_store_explicit(&next->leads, true, memory_order_release);
-    (void)sem_post(&next->news);
 }
 
-/* Leads one batch: takes it, does it, hands the lead on and lets the followers go. */
-static void lead(struct group *group)
+/* Does what was taken as the first of a batch, and what joins it; how many that were. */
+static size_t lead_batch(struct group *group, unsigned number, struct group_item **batch)
+{
+    const struct group_options *opt = &group->options;
+    batch[0]->err = opt->prepare ? opt->prepare(opt->context, batch[0]) : ERR_OK;
+    if (batch[0]->err)
+        return 1;
+    pthread_mutex_lock(&group->lock);
+    size_t count = fill_batch(group, batch);
+    pthread_mutex_unlock(&group->lock);
+    opt->perform(opt->context, number, batch, count);
+    return count;
+}
+
+/* Leads the batch of `own`, if that can still be done; hands the lead on, lets the followers go. */
+static void lead(struct group *group, struct group_item *own)
 {
     struct group_item *batch[GROUP_MAX_BATCH];
 
     pthread_mutex_lock(&group->lock);
     unsigned number = (unsigned)__builtin_ctz(~group->numbers);
     group->numbers |= 1u << number;
-    size_t count = take_batch(group, batch);
+    bool taken = take_own(group, own);
     pthread_mutex_unlock(&group->lock);
 
-    if (count)
-        group->options.perform(group->options.context, number, batch, count);
+    batch[0] = own;
+    size_t count = taken ? lead_batch(group, number, batch) : 0;
 
     pthread_mutex_lock(&group->lock);
     group->numbers &= ~(1u << number);
@@ -135,8 +191,7 @@ static void lead(struct group *group)
 static bool give_up(struct group *group, struct group_item *item)
 {
     pthread_mutex_lock(&group->lock);
-    bool may = atomic_load_explicit(&item->state, memory_order_relaxed) == QUEUED &&
-               !atomic_load_explicit(&item->leads, memory_order_relaxed);
+    bool may = atomic_load_explicit(&item->state, memory_order_relaxed) == QUEUED && !leads(item);
     if (may)
         queue_remove(group, item);
     pthread_mutex_unlock(&group->lock);
@@ -144,19 +199,21 @@ static bool give_up(struct group *group, struct group_item *item)
 }
 
 /*
- * Waits until `item` is DONE, leading when asked to. Every post is waited for before the item goes.
- * `leads` is looked at after the state: it is never set once the item is TAKEN, so an item that is
- * DONE and is not to lead never will be.
+ * Waits until `item` is DONE, leading when told to, which is once at most. Every post is waited for
+ * before the item goes. `leads` is looked at after the state: it is never set once the item is TAKEN or
+ * DONE, so an item that is DONE and is not to lead never will be.
  */
 static enum err await(struct group *group, struct group_item *item)
 {
     const struct timespec until = clock_mono_timespec(item->deadline);
-    int expected = 1; /* posts: that it is DONE, and those for leading */
+    int expected = 1; /* posts: that it is DONE, and that for leading */
+    bool led = false;
     for (;;) {
         int state = atomic_load_explicit(&item->state, memory_order_acquire);
-        if (atomic_exchange_explicit(&item->leads, false, memory_order_acquire)) {
+        if (!led && leads(item)) {
+            led = true;
             expected++;
-            lead(group);
+            lead(group, item);
         } else if (state == DONE && expected == 0) {
             return item->err;
         } else if (state != QUEUED) { /* DONE, or soon: the leader has a deadline */
@@ -172,7 +229,6 @@ static enum err await(struct group *group, struct group_item *item)
 enum err group_run(struct group *group, struct group_item *item)
 {
     const struct group_options *opt = &group->options;
-    bool leads = false;
 
     if (sem_init(&item->news, 0, 0))
         return ERR_INTERNAL;
@@ -184,12 +240,12 @@ enum err group_run(struct group *group, struct group_item *item)
                 (group->queued && group->queued_bytes + item->bytes > opt->queue_bytes);
     if (!full) {
         queue_add(group, item);
-        leads = group->leaders < opt->leaders;
-        group->leaders += leads;
+        if (group->leaders < opt->leaders) {
+            group->leaders++;
+            tell_to_lead(item);
+        }
     }
     pthread_mutex_unlock(&group->lock);
-    if (leads)
-        lead(group);
     enum err err = full ? ERR_BUSY : await(group, item);
     (void)sem_destroy(&item->news);
     return err;

@@ -1,11 +1,13 @@
 /*
  * A group: what many threads want done at the same time is done in batches, by one of them.
  *
- * A thread queues its item. If nobody leads, it leads: it takes what waits, up to a batch, does it,
- * tells each follower that its item is done, and hands the lead to the next that waits. There is no
- * lingering and no thread of the group's own: an item alone is done at once, and batches grow only
- * while others are under way. The pattern is the writer queue of LevelDB (db/db_impl.cc,
+ * A thread queues its item. If nobody leads, it leads: it takes its item and what waits, up to a batch,
+ * does it, tells each follower that its item is done, and hands the lead to the next that waits. There
+ * is no lingering and no thread of the group's own: an item alone is done at once, and batches grow
+ * only while others are under way. The pattern is the writer queue of LevelDB (db/db_impl.cc,
  * DBImpl::Write).
+ *
+ * Nobody leads a batch that its own item is not in: its time would not bound how long that takes.
  */
 #ifndef FRONTDESK_BASE_GROUP_H
 #define FRONTDESK_BASE_GROUP_H
@@ -29,18 +31,27 @@ struct group_item {
     /* The group's own. */
     struct group_item *next, *previous; /* in the queue */
     atomic_int state;
-    atomic_bool leads; /* its thread must lead the next batch */
-    sem_t news;        /* posted once after each time that `leads` is set, and once when done */
+    atomic_bool leads; /* its thread must lead the next batch: nobody else takes the item */
+    sem_t news;        /* posted once after `leads` is set, and once when done */
 };
 
 /*
- * Does a batch, in the thread that leads it: sets the `err` of each of the `count` items, at least
- * one. `leader` is below the options' `leaders`, and no other batch under way has the same.
+ * Gets what a batch needs, in the thread that leads it, by the deadline of `first`, its item. Others may
+ * join the batch until this returns. Unless it is ERR_OK, that is the `err` of `first`, and there is no
+ * batch.
+ */
+typedef enum err group_prepare_fn(void *context, struct group_item *first);
+
+/*
+ * Does a batch, in the thread that leads it: sets the `err` of each of the `count` items, of which the
+ * first is that thread's. `leader` is below the options' `leaders`, and no other batch under way has the
+ * same.
  */
 typedef void group_do_fn(void *context, unsigned leader, struct group_item *const *batch,
                          size_t count);
 
 struct group_options {
+    group_prepare_fn *prepare; /* NULL: a batch needs nothing */
     group_do_fn *perform;
     void *context;
     unsigned leaders;                /* batches under way at a time, at most GROUP_MAX_LEADERS */
