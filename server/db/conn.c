@@ -388,6 +388,7 @@ enum err db_conn_exec_together(struct db_conn *conn, struct db_ask *asks, size_t
                                int64_t deadline)
 {
     enum err err = ERR_OK;
+    conn->error[0] = '\0';
     for (size_t i = 0; i < count && !err; i++)
         err = fits(asks[i].statement, asks[i].params) ? prepare(conn, asks[i].statement, deadline)
                                                       : ERR_TOO_LARGE;

@@ -12,8 +12,11 @@
 
 enum { RETRY_MIN_MS = 100, RETRY_MAX_MS = 1000, CONNECT_MS = 5000 };
 
-/* Round trips that brief statements share: so many at a time, with so many statements each. */
-enum { SHARED_TRIPS = 2, SHARED_STATEMENTS = 32 };
+/*
+ * Round trips that brief statements share: so many at a time, with so many statements each. With less
+ * than the last moment left a statement is not begun.
+ */
+enum { SHARED_TRIPS = 2, SHARED_STATEMENTS = 32, LAST_MOMENT_MS = 100 };
 
 /* A taker in the queue; lives on its stack. */
 struct waiter {
@@ -146,6 +149,7 @@ static void free_pool(struct db_pool *pool)
     free(pool);
 }
 
+static group_prepare_fn take_for_brief;
 static group_do_fn run_brief;
 
 enum err db_pool_start(const struct db_pool_options *options, struct db_pool **out)
@@ -154,11 +158,13 @@ enum err db_pool_start(const struct db_pool_options *options, struct db_pool **o
     if (!pool)
         return ERR_NOMEM;
     const struct group_options brief = {
+        .prepare = take_for_brief,
         .perform = run_brief,
         .context = pool,
         .leaders = SHARED_TRIPS,
         .batch_items = SHARED_STATEMENTS,
         .queue_items = (size_t)options->max_waiting + 1, /* and one to lead */
+        .last_moment_ms = LAST_MOMENT_MS,
     };
     pool->opt = *options;
     pool->brief = group_new(&brief);
@@ -329,93 +335,98 @@ void db_pool_look(struct db_pool *pool, unsigned *open, unsigned *waiting)
 struct query {
     struct group_item in_group; /* first: a pointer to it is one to the query */
     struct db_ask ask;
+    struct db_conn *conn; /* what its thread has taken, for it and for those that share the trip */
+    bool asked;           /* a connection was there for it: what failed then has been logged */
+    bool alone;           /* its own thread runs it, and nothing else with it */
 };
 
-static struct db_ask *ask_of(struct group_item *in_group)
+static struct query *query_of(struct group_item *in_group)
 {
-    return &((struct query *)in_group)->ask;
+    return (struct query *)in_group;
 }
 
-/* A connection for a statement, or for some of which this is the first. */
-static enum err take_for(struct db_pool *pool, const struct db_ask *first, int64_t deadline,
-                         struct db_conn **conn)
-{
-    enum err err = db_pool_take(pool, deadline, conn);
-    if (err)
-        log_warn(pool->opt.log, "no database connection",
-                 LOG_STR("statement", statement_text(first->statement)->name),
-                 LOG_STR("error", err_name(err)));
-    return err;
-}
-
-static enum err failed(struct db_pool *pool, const struct db_ask *ask, struct db_conn *conn,
+static enum err failed(struct db_pool *pool, const struct query *query, struct db_conn *conn,
                        enum err err)
 {
+    const char *why = db_conn_error(conn);
     log_error(pool->opt.log, "statement failed",
-              LOG_STR("statement", statement_text(ask->statement)->name),
-              LOG_STR("error", db_conn_error(conn)));
+              LOG_STR("statement", statement_text(query->ask.statement)->name),
+              LOG_STR("error", *why ? why : err_name(err)));
     return err;
 }
 
-static enum err run_on(struct db_pool *pool, struct db_conn *conn, struct db_ask *ask,
-                       int64_t deadline)
+static enum err run_on(struct db_pool *pool, struct db_conn *conn, struct query *query)
 {
-    enum err err = db_conn_exec(conn, ask->statement, ask->params, deadline, &ask->result);
-    return err && err != ERR_INVALID ? failed(pool, ask, conn, err) : err;
+    struct db_ask *ask = &query->ask;
+    query->asked = true;
+    enum err err =
+        db_conn_exec(conn, ask->statement, ask->params, query->in_group.deadline, &ask->result);
+    return err && err != ERR_INVALID ? failed(pool, query, conn, err) : err;
 }
 
-/* Runs several in one round trip. What then has no result is run alone, if that can be. */
+static enum err run_alone(struct db_pool *pool, struct query *query)
+{
+    enum err err = db_pool_take(pool, query->in_group.deadline, &query->conn);
+    if (err)
+        return err;
+    err = run_on(pool, query->conn, query);
+    db_pool_give(pool, query->conn);
+    return err;
+}
+
+/*
+ * Runs several in one round trip. What comes to nothing in company is left to its own thread to run
+ * alone, so that none of them waits for another; not so when the connection broke, or too late.
+ */
 static void run_together(struct db_pool *pool, struct db_conn *conn,
-                         struct group_item *const *batch, size_t count, int64_t deadline)
+                         struct group_item *const *batch, size_t count)
 {
     struct db_ask asks[SHARED_STATEMENTS];
     for (size_t i = 0; i < count; i++)
-        asks[i] = *ask_of(batch[i]);
-    enum err err = db_conn_exec_together(conn, asks, count, deadline);
-    bool usable = db_conn_usable(conn);
+        asks[i] = query_of(batch[i])->ask;
+    enum err err = db_conn_exec_together(conn, asks, count, group_deadline(batch, count));
+    int64_t latest = clock_mono_ms() + LAST_MOMENT_MS;
     for (size_t i = 0; i < count; i++) {
-        struct db_ask *ask = ask_of(batch[i]);
-        ask->result = asks[i].result;
-        batch[i]->err = ask->result ? ERR_OK
-                        : usable    ? run_on(pool, conn, ask, batch[i]->deadline)
-                                    : failed(pool, ask, conn, err);
+        struct query *query = query_of(batch[i]);
+        query->ask.result = asks[i].result;
+        query->alone = !asks[i].result && err != ERR_UNAVAILABLE && batch[i]->deadline >= latest;
+        query->asked = !query->alone;
+        batch[i]->err = asks[i].result || query->alone
+                            ? ERR_OK
+                            : failed(pool, query, conn, err ? err : ERR_TIMEOUT);
     }
+}
+
+static enum err take_for_brief(void *context, struct group_item *first)
+{
+    return db_pool_take(context, first->deadline, &query_of(first)->conn);
 }
 
 static void run_brief(void *context, unsigned leader, struct group_item *const *batch, size_t count)
 {
     struct db_pool *pool = context;
-    struct db_conn *conn = NULL;
-    int64_t deadline = group_deadline(batch, count);
+    struct query *first = query_of(batch[0]);
     (void)leader;
-    enum err err = take_for(pool, ask_of(batch[0]), deadline, &conn);
-    for (size_t i = 0; i < count && err; i++)
-        batch[i]->err = err;
-    if (err)
-        return;
     if (count == 1)
-        batch[0]->err = run_on(pool, conn, ask_of(batch[0]), deadline);
+        batch[0]->err = run_on(pool, first->conn, first);
     else
-        run_together(pool, conn, batch, count, deadline);
-    db_pool_give(pool, conn);
+        run_together(pool, first->conn, batch, count);
+    db_pool_give(pool, first->conn);
 }
 
 enum err db_pool_query(struct db_pool *pool, enum statement statement,
                        const struct db_param *params, int64_t deadline, struct db_result **result)
 {
-    struct query query = {.in_group.deadline = deadline, .ask = {statement, params, NULL}};
-    struct db_conn *conn = NULL;
-    enum err err = ERR_OK;
-
-    if (statement_text(statement)->brief) {
-        err = group_run(pool->brief, &query.in_group);
-    } else {
-        err = take_for(pool, &query.ask, deadline, &conn);
-        if (!err) {
-            err = run_on(pool, conn, &query.ask, deadline);
-            db_pool_give(pool, conn);
-        }
-    }
+    struct query query = {.in_group.deadline = deadline,
+                          .ask = {statement, params, NULL},
+                          .alone = !statement_text(statement)->brief};
+    enum err err = query.alone ? ERR_OK : group_run(pool->brief, &query.in_group);
+    if (!err && query.alone)
+        err = run_alone(pool, &query);
+    if (err && !query.asked)
+        log_warn(pool->opt.log, "no database connection",
+                 LOG_STR("statement", statement_text(statement)->name),
+                 LOG_STR("error", err_name(err)));
     *result = query.ask.result;
     return err;
 }

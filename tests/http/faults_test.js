@@ -1,7 +1,7 @@
 // What breaks between the server and its database, and what dies: short forms. tests/faults/ has the long ones.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { call, eventually, get, migrate, post, request, startCluster, startServer } from './harness.js';
+import { call, eventually, get, migrate, post, request, sleep, startCluster, startServer } from './harness.js';
 import { Proxy, killOnce, smallCluster } from './faults.js';
 import { metricsOf } from './metrics.js';
 import { ended, endedCall } from './samples.js';
@@ -148,12 +148,16 @@ test('P2: killed at its first sends and writes, the server has acknowledged noth
 
 // ---- statements that share a round trip ----
 
+const agentInfo = (on, agent) => get(on, `/api/dashboard/agent-info/${agent}`);
+
+const waiting = (on, count) => eventually(`${count} at least wait`, async () =>
+  (await metricsOf(on)).value('frontdesk_database_waiting', { pool: 'api' }) >= count);
+
 /** Asks for all these agents while nobody can be told of one; `beforehand` comes when at least half of them wait. */
 async function askTogether(on, agents, beforehand = () => {}) {
   const release = await cluster.hold('LOCK TABLE frontdesk.agents');
-  const answers = Promise.all(agents.map((agent) => get(on, `/api/dashboard/agent-info/${agent}`)));
-  await eventually('two are under way, and others wait', async () =>
-    (await metricsOf(on)).value('frontdesk_database_waiting', { pool: 'api' }) >= agents.length / 2);
+  const answers = Promise.all(agents.map((agent) => agentInfo(on, agent)));
+  await waiting(on, agents.length / 2);
   beforehand();
   await release();
   return answers;
@@ -161,15 +165,24 @@ async function askTogether(on, agents, beforehand = () => {}) {
 
 const SHARED = ['agent_shared_0', 'agent_shared_1', 'agent_shared_2', 'agent_shared_3', 'agent_shared_4', 'agent_shared_5'];
 
-test('statements that wait share a round trip, and one that fails fails alone', async () => {
-  for (const agent_id of [...SHARED, 'agent_bad']) assert.equal((await post(server, ended(endedCall({ agent_id })))).status, 204);
+/** What the server says instead of what it knows of an agent, while `body` runs. */
+async function withAgentJson(plpgsql, body) {
   await cluster.exec(`ALTER FUNCTION frontdesk.agent_json(text, text[]) RENAME TO agent_json_as_it_was;
-    CREATE FUNCTION frontdesk.agent_json(agent_id text, agent_ids text[]) RETURNS json LANGUAGE plpgsql AS $$ BEGIN
-      IF agent_id = 'agent_bad' THEN RAISE 'as the test wants it'; END IF;
+    CREATE FUNCTION frontdesk.agent_json(agent_id text, agent_ids text[]) RETURNS json LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
+      ${plpgsql}
       RETURN frontdesk.agent_json_as_it_was(agent_id, agent_ids); END $$;
     GRANT EXECUTE ON FUNCTION frontdesk.agent_json(text, text[]) TO public`);
-  const own = await startServer(cluster, { DATABASE_URL: proxy.url });
   try {
+    await body();
+  } finally {
+    await cluster.exec('DROP FUNCTION frontdesk.agent_json(text, text[]); ALTER FUNCTION frontdesk.agent_json_as_it_was(text, text[]) RENAME TO agent_json');
+  }
+}
+
+test('statements that wait share a round trip, and one that fails fails alone', async () => {
+  for (const agent_id of [...SHARED, 'agent_bad']) assert.equal((await post(server, ended(endedCall({ agent_id })))).status, 204);
+  await withAgentJson("IF agent_id = 'agent_bad' THEN RAISE 'as the test wants it'; END IF;", async () => {
+    const own = await startServer(cluster, { DATABASE_URL: proxy.url });
     proxy.together = 0;
     const agents = [...SHARED, 'agent_unknown', ...SHARED, 'agent_bad', ...SHARED, 'agent_unknown', 'agent_bad', ...SHARED];
     const answers = await askTogether(own, agents);
@@ -178,10 +191,63 @@ test('statements that wait share a round trip, and one that fails fails alone', 
       if (answers[i].status === 200) assert.equal(answers[i].json.data.agent_id, agent);
     });
     assert.ok(proxy.together > 1, `${proxy.together} at once`);
-  } finally {
-    await cluster.exec('DROP FUNCTION frontdesk.agent_json(text, text[]); ALTER FUNCTION frontdesk.agent_json_as_it_was(text, text[]) RENAME TO agent_json');
     await own.stop();
+    assert.equal(own.log().filter((l) => l.statement === 'agent' && /as the test wants it/.test(l.error)).length, 2);
+  });
+});
+
+test('P6: those that share a round trip with one that fails do not wait for each other', async () => {
+  await cluster.exec('CREATE SEQUENCE frontdesk.failures');
+  const agents = ['agent_bad', ...SHARED, ...SHARED];
+  // Once one has failed, each takes so long that twelve of them one after the other would be too late.
+  await withAgentJson(`IF agent_id = 'agent_bad' THEN PERFORM nextval('frontdesk.failures'); RAISE 'as the test wants it'; END IF;
+    IF (SELECT is_called FROM frontdesk.failures) THEN PERFORM pg_sleep(0.3); END IF;`, async () => {
+    const own = await startServer(cluster);
+    assert.deepEqual((await askTogether(own, [SHARED[0], SHARED[0], ...agents])).map((a) => a.status), [200, 200, 500, ...Array(12).fill(200)]);
+    await own.stop();
+  });
+  await cluster.exec('DROP SEQUENCE frontdesk.failures');
+});
+
+test('P6: those that share a round trip with one whose time is up go on while they have time', async () => {
+  const own = await startServer(cluster);
+  assert.equal((await agentInfo(own, SHARED[0])).status, 200);
+  const release = await cluster.hold('LOCK TABLE frontdesk.agents');
+  const asked = [];
+  for (const count of [2, 2, 2]) { // two at a time are under way; the last share the trip of those before, and have half a second more
+    for (let i = 0; i < count; i++) asked.push(agentInfo(own, SHARED[0]));
+    await sleep(500);
   }
+  assert.deepEqual((await Promise.all(asked.slice(0, 4))).map((a) => a.status), [503, 503, 503, 503]);
+  await release();
+  assert.deepEqual((await Promise.all(asked.slice(4))).map((a) => a.status), [200, 200]);
+  await own.stop();
+});
+
+test('statements that wait for a connection share the first that comes free', async () => {
+  const own = await startServer(cluster, { DATABASE_URL: proxy.url, DB_POOL_SIZE: '1' });
+  assert.equal((await agentInfo(own, SHARED[0])).status, 200);
+  const release = await cluster.hold('LOCK TABLE frontdesk.calls');
+  const page = get(own, `/api/dashboard/call-history/${SHARED[0]}`);
+  await eventually('it is under way', () => cluster.value("SELECT count(*) = 1 FROM pg_locks WHERE NOT granted AND relation = 'frontdesk.calls'::regclass"));
+  const answers = SHARED.map((agent) => agentInfo(own, agent));
+  await waiting(own, SHARED.length);
+  proxy.together = 0;
+  await release();
+  assert.deepEqual((await Promise.all(answers)).map((a) => a.status), SHARED.map(() => 200));
+  assert.equal(proxy.together, SHARED.length - 1, 'the second waits for a connection too');
+  await page;
+  await own.stop();
+});
+
+test('each statement that gets no answer is logged, whatever it waits for', async () => {
+  const own = await startServer(cluster, { DB_POOL_SIZE: '1' });
+  const release = await cluster.hold('LOCK TABLE frontdesk.agents');
+  const answers = await Promise.all(SHARED.map((agent) => agentInfo(own, agent)));
+  await release();
+  assert.deepEqual(answers.map((a) => a.status), SHARED.map(() => 503));
+  await own.stop();
+  assert.equal(own.log().filter((l) => l.statement === 'agent').length, SHARED.length);
 });
 
 test('P6: a connection cut under statements that share it: 503 each, and the next works', async () => {
@@ -193,5 +259,5 @@ test('P6: a connection cut under statements that share it: 503 each, and the nex
   }
   assert.ok(answers.filter((a) => a.status === 503).length > 1);
   await works();
-  assert.deepEqual((await Promise.all(agents.map((agent) => get(server, `/api/dashboard/agent-info/${agent}`)))).map((a) => a.json.data.agent_id), agents);
+  assert.deepEqual((await Promise.all(agents.map((agent) => agentInfo(server, agent)))).map((a) => a.json.data.agent_id), agents);
 });
