@@ -121,14 +121,14 @@ static const struct statement_text texts[STATEMENT_COUNT] = {
         {"identity_key",
          "SELECT k.id, k.role, NULL, (extract(epoch FROM k.expires_at) * 1000)::bigint, k.agents"
          " FROM frontdesk.api_keys AS k WHERE k.digest = $1::bytea",
-         1, .brief = true},
+         1},
     [STATEMENT_IDENTITY_USER] =
         {"identity_user",
          "SELECT u.id, u.role, u.tokens_from, NULL,"
          " CASE WHEN u.role = 'USER' AND NOT u.all_agents THEN ARRAY(SELECT ua.agent_id"
          " FROM frontdesk.user_agents AS ua WHERE ua.user_id = u.id) END"
          " FROM frontdesk.users AS u WHERE u.id = $1::uuid AND u.status = 'APPROVED'",
-         1, .brief = true},
+         1},
 
     /* Keys of programs. An expired one is listed until it is revoked. */
     [STATEMENT_KEYS] =

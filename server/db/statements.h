@@ -84,7 +84,11 @@ struct statement_text {
     const char *name; /* the prepared statement's */
     const char *sql;
     int params;
-    bool brief; /* reads a row or two by their key: several may share a round trip */
+    /*
+     * Reads a row or two by their key: several may share a round trip. Those that may share one wait
+     * for each other's locks and deadlines: they read the same tables, and have about as much time.
+     */
+    bool brief;
 };
 
 const struct statement_text *statement_text(enum statement statement);

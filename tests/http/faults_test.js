@@ -224,6 +224,21 @@ test('P6: those that share a round trip with one whose time is up go on while th
   await own.stop();
 });
 
+test('callers of whom nobody can be told hold up nobody else', async () => {
+  await works();
+  const release = await cluster.hold('LOCK TABLE frontdesk.api_keys');
+  let refused = 0;
+  const strangers = Array.from('048', (c) => call(server, 'GET', '/api/dashboard/agents', { key: `fd_${'0'.repeat(42)}${c}` }).then((answer) => {
+    refused++;
+    return answer.status;
+  }));
+  await eventually('they wait', () => cluster.value("SELECT count(*) = 3 FROM pg_locks WHERE NOT granted AND relation = 'frontdesk.api_keys'::regclass"));
+  assert.equal((await agentInfo(server, SHARED[0])).status, 200);
+  assert.equal(refused, 0, 'before them');
+  assert.deepEqual(await Promise.all(strangers), [503, 503, 503]);
+  await release();
+});
+
 test('statements that wait for a connection share the first that comes free', async () => {
   const own = await startServer(cluster, { DATABASE_URL: proxy.url, DB_POOL_SIZE: '1' });
   assert.equal((await agentInfo(own, SHARED[0])).status, 200);
