@@ -25,7 +25,8 @@ bool buf_reserve(struct buf *buf, size_t more);
 /* Inline, these two: most of what is added is a constant, of a length that is known then. */
 static inline void buf_add(struct buf *buf, const void *bytes, size_t len)
 {
-    if ((buf->failed || len >= buf->size - buf->len) && !buf_reserve(buf, len))
+    bool fits = buf->data && !buf->failed && len < buf->size - buf->len;
+    if (!fits && !buf_reserve(buf, len))
         return;
     if (len)
         memcpy(buf->data + buf->len, bytes, len);

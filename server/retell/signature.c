@@ -16,9 +16,8 @@ enum { MAX_MS_DIGITS = 15, DIGEST_SIZE = 32, DIGEST_HEX = 2 * DIGEST_SIZE };
 
 static const int64_t max_ms = INT64_C(999999999999999);
 
-#if OPENSSL_VERSION_NUMBER < 0x30000030L
-#error "before OpenSSL 3.0.3 a MAC that is begun again under its own key gives a wrong digest"
-#endif
+_Static_assert(OPENSSL_VERSION_NUMBER >= 0x30000030L,
+               "before 3.0.3 a MAC that is begun again under its own key gives a wrong digest");
 
 /* What one thread verifies with: a MAC under each key. */
 struct trial {

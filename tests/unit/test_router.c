@@ -151,8 +151,8 @@ static void rows_are_found_in_any_order_of_the_table(void **state)
         "/abe", "/b/c",  "/b",     "/abc/d/1", "/abc/d/d/d", "/c/c", "/b/d",
         "/x",   "/ab/c", "/abc/d", "/abc/1/e", "/abc/1/dd",
     };
-    enum { ROWS = COUNT(patterns) };
-    for (size_t turn = 0; turn < ROWS * (ROWS - 1); turn++) {
+    enum { ROWS = COUNT(patterns), TURNS = ROWS * (ROWS - 1) };
+    for (size_t turn = 0; turn < TURNS; turn++) {
         struct route table[ROWS];
         size_t step = turn % (ROWS - 1) + 1; /* ROWS is prime: each of them meets every row */
         for (size_t i = 0; i < ROWS; i++)

@@ -8,7 +8,6 @@
 #include "unit.h"
 
 #include <pthread.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -273,11 +272,11 @@ static void signs_only_times_that_it_would_accept(void **state)
     assert_int_equal(strlen(out), SIGNATURE_SIZE - 1);
 }
 
-/* Verifies good and bad signatures in turn; says how many were judged wrongly. */
+/* Verifies good and bad signatures in turn; gives back NULL when each was judged rightly. */
 static void *verify_in_turn(void *arg)
 {
     struct signature_keys *keys = arg;
-    uintptr_t mistakes = 0;
+    unsigned mistakes = 0;
     for (int i = 0; i < 200; i++) {
         const char *body = i % 3 ? BODY : "{}";
         int64_t sent_ms = -1;
@@ -286,7 +285,7 @@ static void *verify_in_turn(void *arg)
                                      &sent_ms) != expected;
         mistakes += sent_ms != (i % 3 ? golden_ms : -1);
     }
-    return (void *)mistakes;
+    return mistakes ? keys : NULL;
 }
 
 static void the_same_keys_verify_again_and_again_for_many_threads(void **state)
