@@ -14,6 +14,7 @@
 #include "catalog/pg_class.h"
 #include "miscadmin.h"
 #include "nodes/params.h"
+#include "optimizer/cost.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
@@ -139,6 +140,54 @@ void stream_plan(SPIPlanPtr plan, int nargs, const Oid *types, const Datum *valu
     MemoryContextDelete(stream.row_context);
     SPI_tuptable = table;
     SPI_processed = processed;
+}
+
+/* The planner's settings that keep it from reading tables through indexes. */
+struct ways {
+    bool sequential, bitmap;
+};
+
+static struct ways by_index(void)
+{
+    const struct ways before = {enable_seqscan, enable_bitmapscan};
+    enable_seqscan = enable_bitmapscan = false;
+    return before;
+}
+
+static void as_before(struct ways before)
+{
+    enable_seqscan = before.sequential;
+    enable_bitmapscan = before.bitmap;
+}
+
+/* A plan may be made anew whenever it is run. */
+void run_plan_by_index(SPIPlanPtr plan, const Datum *values, bool read_only, int expected)
+{
+    const struct ways before = by_index();
+    PG_TRY();
+    {
+        run_plan(plan, values, NULL, read_only, expected);
+    }
+    PG_FINALLY();
+    {
+        as_before(before);
+    }
+    PG_END_TRY();
+}
+
+void stream_plan_by_index(SPIPlanPtr plan, int nargs, const Oid *types, const Datum *values,
+                          plan_row *receive, void *argument)
+{
+    const struct ways before = by_index();
+    PG_TRY();
+    {
+        stream_plan(plan, nargs, types, values, receive, argument);
+    }
+    PG_FINALLY();
+    {
+        as_before(before);
+    }
+    PG_END_TRY();
 }
 
 Datum result_value(uint64 row, int column)

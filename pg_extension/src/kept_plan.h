@@ -55,6 +55,16 @@ typedef void plan_row(const Datum *values, const bool *nulls, void *argument);
 extern void stream_plan(SPIPlanPtr plan, int nargs, const Oid *types, const Datum *values,
                         plan_row *receive, void *argument);
 
+/*
+ * The same two for plans that read call_rollup_delta: tables are read through their indexes, entry by
+ * entry, whatever their statistics say. Rows come there and go again all the time, and only such a
+ * scan marks the entries of those that are gone, so that the next one passes over them. Any other
+ * visits every row that went since the last VACUUM, each time anew.
+ */
+extern void run_plan_by_index(SPIPlanPtr plan, const Datum *values, bool read_only, int expected);
+extern void stream_plan_by_index(SPIPlanPtr plan, int nargs, const Oid *types, const Datum *values,
+                                 plan_row *receive, void *argument);
+
 /* A column, from 1, of a row, from 0, of the last result; for columns that are never null. */
 extern Datum result_value(uint64 row, int column);
 

@@ -213,7 +213,7 @@ static int64 count_everything(const struct extent *extent)
         " WHERE agent_id" SQL_EQ "ANY ($1)), 0))::pg_catalog.int8";
     const Datum agents = agents_array(extent);
 
-    run_plan(kept_plan(&slot, text, lengthof(types), types), &agents, NULL, true, SPI_OK_SELECT);
+    run_plan_by_index(kept_plan(&slot, text, lengthof(types), types), &agents, true, SPI_OK_SELECT);
     return DatumGetInt64(result_value(0, 1));
 }
 
@@ -231,7 +231,7 @@ static struct page_months *read_months(Datum agents)
     months->room = 32;
     months->starts = palloc(months->room * sizeof(int64));
     months->calls = palloc(months->room * sizeof(int64));
-    run_plan(kept_plan(&slot, text, lengthof(types), types), &agents, NULL, true, SPI_OK_SELECT);
+    run_plan_by_index(kept_plan(&slot, text, lengthof(types), types), &agents, true, SPI_OK_SELECT);
     for (uint64 i = 0; i < SPI_processed; i++)
         add_to_month(months, DatumGetInt64(result_value(i, 1)), DatumGetInt64(result_value(i, 2)));
     SPI_freetuptable(SPI_tuptable);
@@ -442,7 +442,7 @@ static void count_at(const struct stretches *s, int64 *counts, int64 at, int64 n
 static void count_rows(SPIPlanPtr plan, const Datum *values, const struct stretches *s,
                        int64 *counts)
 {
-    run_plan(plan, values, NULL, true, SPI_OK_SELECT);
+    run_plan_by_index(plan, values, true, SPI_OK_SELECT);
     for (uint64 i = 0; i < SPI_processed; i++)
         count_at(s, counts, DatumGetInt64(result_value(i, 1)), DatumGetInt64(result_value(i, 2)));
     SPI_freetuptable(SPI_tuptable);

@@ -125,7 +125,7 @@ static int take_deltas(Datum agent_id, int64 max, struct rollup_hours *hours)
                   lengthof(types), types);
     int count;
 
-    run_plan(plan, values, NULL, false, SPI_OK_DELETE_RETURNING);
+    run_plan_by_index(plan, values, false, SPI_OK_DELETE_RETURNING);
     count = (int)SPI_processed;
     rollup_hours_init(hours);
     for (int i = 0; i < count; i++)

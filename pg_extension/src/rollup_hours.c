@@ -190,12 +190,13 @@ void rollup_hours_folded(Datum agent_id, int64 from, int64 to, struct rollup_hou
                 lengthof(types), types, values, read_call, &reading);
     end_hour(&reading);
     MemoryContextDelete(reading.scratch);
-    stream_plan(kept_plan(&deltas_slot,
-                          "SELECT bucket, stats FROM frontdesk.call_rollup_delta"
-                          " WHERE agent_id" SQL_EQ "$1 AND bucket OPERATOR(pg_catalog.>=) $2"
-                          " AND bucket OPERATOR(pg_catalog.<=) $3",
-                          lengthof(types), types),
-                lengthof(types), types, values, read_delta, hours);
+    stream_plan_by_index(kept_plan(&deltas_slot,
+                                   "SELECT bucket, stats FROM frontdesk.call_rollup_delta"
+                                   " WHERE agent_id" SQL_EQ
+                                   "$1 AND bucket OPERATOR(pg_catalog.>=) $2"
+                                   " AND bucket OPERATOR(pg_catalog.<=) $3",
+                                   lengthof(types), types),
+                         lengthof(types), types, values, read_delta, hours);
     rollup_hours_close(hours);
 }
 

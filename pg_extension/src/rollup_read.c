@@ -340,8 +340,8 @@ static void walk_deltas(struct walk *walk)
         "SELECT bucket, n, stats FROM frontdesk.call_rollup_delta WHERE agent_id" SQL_EQ "$1"};
     static const Oid types[] = {TEXTOID};
 
-    stream_plan(kept_plan(&slots[walk->stats], texts[walk->stats], lengthof(types), types),
-                lengthof(types), types, &walk->agent_id, take_delta, walk);
+    stream_plan_by_index(kept_plan(&slots[walk->stats], texts[walk->stats], lengthof(types), types),
+                         lengthof(types), types, &walk->agent_id, take_delta, walk);
 }
 
 static void walk_calls(struct walk *walk, struct range range)
@@ -467,7 +467,7 @@ static void list_months(Datum agent_id, struct starts *starts)
                                 lengthof(types), types);
 
     add_start(starts, starts->range.from);
-    stream_plan(plan, lengthof(types), types, &agent_id, take_month, starts);
+    stream_plan_by_index(plan, lengthof(types), types, &agent_id, take_month, starts);
     qsort(starts->list, (size_t)starts->count, sizeof(int64), compare_starts);
     for (int i = 1; i < starts->count; i++)
         if (starts->list[i] != starts->list[kept])
