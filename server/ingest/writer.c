@@ -1,5 +1,6 @@
 #include "ingest/writer.h"
 
+#include "base/clock.h"
 #include "base/group.h"
 #include "db/array.h"
 
@@ -71,9 +72,8 @@ static enum err read_outcomes(struct group_item *const *batch, size_t count,
  * was in the way, as one that changes many calls by hand.
  */
 static enum err try_batch(struct writer *writer, struct group_item *const *batch, size_t count,
-                          const struct db_param *params, bool *again)
+                          const struct db_param *params, int64_t deadline, bool *again)
 {
-    int64_t deadline = group_deadline(batch, count);
     struct db_conn *conn = NULL;
     struct db_result *result = NULL;
 
@@ -103,7 +103,7 @@ static void array_reset(struct buf *buf)
 }
 
 static enum err write_batch(struct writer *writer, struct arrays *arrays,
-                            struct group_item *const *batch, size_t count)
+                            struct group_item *const *batch, size_t count, int64_t deadline)
 {
     enum err err = ERR_NOMEM;
 
@@ -121,9 +121,9 @@ static enum err write_batch(struct writer *writer, struct arrays *arrays,
                                           array_param(&arrays->sources),
                                           array_param(&arrays->times)};
         bool again = false;
-        err = try_batch(writer, batch, count, params, &again);
+        err = try_batch(writer, batch, count, params, deadline, &again);
         if (again)
-            err = try_batch(writer, batch, count, params, &again);
+            err = try_batch(writer, batch, count, params, deadline, &again);
     }
     array_reset(&arrays->bodies);
     array_reset(&arrays->sources);
@@ -137,17 +137,23 @@ static bool may_be_of_one(enum err err)
     return err == ERR_DATA || err == ERR_INTERNAL;
 }
 
+/* All by the first deadline of all: what is not written by then one by one, Retell sends again. */
 static void write_events(void *context, unsigned leader, struct group_item *const *batch,
                          size_t count)
 {
     struct writer *writer = context;
     struct arrays *arrays = &writer->arrays[leader];
-    enum err err = write_batch(writer, arrays, batch, count);
+    int64_t deadline = group_deadline(batch, count);
+    enum err err = write_batch(writer, arrays, batch, count, deadline);
     if (!err)
         metrics_observe(writer->metrics, METRIC_WRITE_GROUP_EVENTS, 0, count);
-    for (size_t i = 0; i < count; i++) /* one bad event must not fail the others */
-        batch[i]->err =
-            may_be_of_one(err) && count > 1 ? write_batch(writer, arrays, &batch[i], 1) : err;
+    for (size_t i = 0; i < count; i++) {
+        batch[i]->err = err;
+        if (count > 1 && may_be_of_one(err)) /* one bad event must not fail the others */
+            batch[i]->err = clock_mono_ms() < deadline
+                                ? write_batch(writer, arrays, &batch[i], 1, deadline)
+                                : ERR_TIMEOUT;
+    }
 }
 
 struct writer *writer_new(struct db_pool *pool, const struct log *log, struct metrics *metrics)

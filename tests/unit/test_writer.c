@@ -33,6 +33,7 @@ struct db_pool {
     pthread_cond_t changed;
     unsigned free;
     bool frozen;        /* statements wait until it is not, or for their deadline */
+    bool freezing;      /* it freezes once it has refused something */
     bool unruly;        /* some statements break their connection, before or after the commit */
     uint64_t noise;     /* decides which; never 0 */
     unsigned deadlocks; /* so many statements are given up for others, and stored by none */
@@ -144,6 +145,7 @@ enum err db_conn_exec(struct db_conn *conn, enum statement statement, const stru
     }
     for (size_t i = 0; i < count && !bad && what != 1; i++)
         database.committed[numbers[i]]++;
+    database.frozen |= bad && database.freezing;
     database.under_way--;
     pthread_mutex_unlock(&database.lock);
     conn->broken = what != 0;
@@ -226,6 +228,7 @@ static int fresh(void **state)
     database.free = CONNECTIONS;
     database.batches = 0;
     database.deadlocks = 0;
+    database.freezing = false;
     database.largest = 0;
     memset(database.committed, 0, sizeof database.committed);
     tell(false, false);
@@ -451,7 +454,36 @@ static bool all_lead(void)
     return all;
 }
 
-/* A lead may be handed to a thread whose event is done when it wakes: it must not be lost. */
+/* The first that waits leads the others, and is bad: they are written alone, and that hangs. */
+static void who_writes_the_others_one_by_one_is_told_in_time_too(void **state)
+{
+    (void)state;
+    struct store leaders[WRITER_LEADERS];
+    struct store bad, other;
+    int64_t give_up = clock_mono_ms() + PATIENCE_MS / 2;
+    tell(true, false);
+    for (size_t i = 0; i < COUNT(leaders); i++)
+        begin(&leaders[i], "1 ", 2, PATIENCE_MS);
+    while (!all_lead() && clock_mono_ms() < give_up)
+        (void)poll(NULL, 0, 1);
+    pthread_mutex_lock(&database.lock);
+    database.freezing = true;
+    pthread_mutex_unlock(&database.lock);
+    begin(&bad, "2?", 2, 1000);
+    (void)poll(NULL, 0, 100); /* it waits first: else it leads nobody, and is told all the sooner */
+    begin(&other, "3 ", 2, PATIENCE_MS);
+    (void)poll(NULL, 0, 100);
+    tell(false, false);
+    while (bad.err == -1 && clock_mono_ms() < give_up)
+        (void)poll(NULL, 0, 1);
+    assert_int_not_equal(bad.err, -1);
+    tell(false, false);
+    (void)end(&bad);
+    (void)end(&other);
+    for (size_t i = 0; i < COUNT(leaders); i++)
+        assert_int_equal(end(&leaders[i]), ERR_OK);
+}
+
 static void no_lead_is_lost_in_a_storm(void **state)
 {
     (void)state;
@@ -490,6 +522,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_queue_that_is_full_says_so_at_once, fresh, done),
         cmocka_unit_test_setup_teardown(nobody_waits_past_its_deadline_and_the_group_recovers,
                                         fresh, done),
+        cmocka_unit_test_setup_teardown(who_writes_the_others_one_by_one_is_told_in_time_too, fresh,
+                                        done),
         cmocka_unit_test_setup_teardown(no_lead_is_lost_in_a_storm, fresh, done),
     };
     return cmocka_run_group_tests_name("writer", tests, NULL, NULL);
