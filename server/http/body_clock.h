@@ -20,7 +20,7 @@ struct body_clock;
 struct body_read {
     struct body_read *next, *previous;
     pthread_t reader;
-    int64_t deadline;
+    int64_t deadline; /* in clock_mono_ms() */
     atomic_bool expired;
 };
 

@@ -43,7 +43,8 @@ enum { ROUTER_MAX_ROUTES = 64 };
 struct router {
     const struct route *routes;
     size_t route_count;
-    unsigned char alike[ROUTER_MAX_ROUTES]; /* router_set_routes() */
+    /* Of each row: how many characters it and the one before begin with. By router_set_routes(). */
+    unsigned char alike[ROUTER_MAX_ROUTES];
     struct app *app;
     size_t webhook_max_bytes; /* for routes with max_body 0 */
     const struct cors *cors;  /* NULL: pages of other origins read nothing */
