@@ -18,6 +18,9 @@ enum { RETRY_MIN_MS = 100, RETRY_MAX_MS = 1000, CONNECT_MS = 5000 };
  */
 enum { SHARED_TRIPS = 2, SHARED_STATEMENTS = 32, LAST_MOMENT_MS = 100 };
 
+/* With more bytes of parameters no statement is brief: a caller of many agents names them all. */
+enum { BRIEF_BYTES = 4096 };
+
 /* A taker in the queue; lives on its stack. */
 struct waiter {
     struct waiter *next;
@@ -414,18 +417,26 @@ static void run_brief(void *context, unsigned leader, struct group_item *const *
     db_pool_give(pool, first->conn);
 }
 
+static bool is_brief(const struct statement_text *text, const struct db_param *params)
+{
+    size_t bytes = 0;
+    for (int i = 0; i < text->params; i++)
+        bytes += params[i].len;
+    return text->brief && bytes <= BRIEF_BYTES;
+}
+
 enum err db_pool_query(struct db_pool *pool, enum statement statement,
                        const struct db_param *params, int64_t deadline, struct db_result **result)
 {
+    const struct statement_text *text = statement_text(statement);
     struct query query = {.in_group.deadline = deadline,
                           .ask = {statement, params, NULL},
-                          .alone = !statement_text(statement)->brief};
+                          .alone = !is_brief(text, params)};
     enum err err = query.alone ? ERR_OK : group_run(pool->brief, &query.in_group);
     if (!err && query.alone)
         err = run_alone(pool, &query);
     if (err && !query.asked)
-        log_warn(pool->opt.log, "no database connection",
-                 LOG_STR("statement", statement_text(statement)->name),
+        log_warn(pool->opt.log, "no database connection", LOG_STR("statement", text->name),
                  LOG_STR("error", err_name(err)));
     *result = query.ask.result;
     return err;

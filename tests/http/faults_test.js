@@ -153,6 +153,10 @@ const agentInfo = (on, agent) => get(on, `/api/dashboard/agent-info/${agent}`);
 const waiting = (on, count) => eventually(`${count} at least wait`, async () =>
   (await metricsOf(on)).value('frontdesk_database_waiting', { pool: 'api' }) >= count);
 
+/** Waits until so many statements of requests wait for a lock. */
+const locked = (count) => eventually(`${count} are under way`, () => cluster.value(`SELECT count(*) = ${count} FROM pg_stat_activity
+  WHERE application_name = 'frontdesk-api' AND wait_event_type = 'Lock'`));
+
 /** Asks for all these agents while nobody can be told of one; `beforehand` comes when at least half of them wait. */
 async function askTogether(on, agents, beforehand = () => {}) {
   const release = await cluster.hold('LOCK TABLE frontdesk.agents');
@@ -214,9 +218,9 @@ test('P6: those that share a round trip with one whose time is up go on while th
   assert.equal((await agentInfo(own, SHARED[0])).status, 200);
   const release = await cluster.hold('LOCK TABLE frontdesk.agents');
   const asked = [];
-  for (const count of [2, 2, 2]) { // two at a time are under way; the last share the trip of those before, and have half a second more
+  for (const count of [2, 2, 2]) { // two at a time are under way; the last share the trip of those before, and have more time
     for (let i = 0; i < count; i++) asked.push(agentInfo(own, SHARED[0]));
-    await sleep(500);
+    await sleep(600);
   }
   assert.deepEqual((await Promise.all(asked.slice(0, 4))).map((a) => a.status), [503, 503, 503, 503]);
   await release();
@@ -232,7 +236,7 @@ test('callers of whom nobody can be told hold up nobody else', async () => {
     refused++;
     return answer.status;
   }));
-  await eventually('they wait', () => cluster.value("SELECT count(*) = 3 FROM pg_locks WHERE NOT granted AND relation = 'frontdesk.api_keys'::regclass"));
+  await locked(3);
   assert.equal((await agentInfo(server, SHARED[0])).status, 200);
   assert.equal(refused, 0, 'before them');
   assert.deepEqual(await Promise.all(strangers), [503, 503, 503]);
@@ -244,7 +248,7 @@ test('statements that wait for a connection share the first that comes free', as
   assert.equal((await agentInfo(own, SHARED[0])).status, 200);
   const release = await cluster.hold('LOCK TABLE frontdesk.calls');
   const page = get(own, `/api/dashboard/call-history/${SHARED[0]}`);
-  await eventually('it is under way', () => cluster.value("SELECT count(*) = 1 FROM pg_locks WHERE NOT granted AND relation = 'frontdesk.calls'::regclass"));
+  await locked(1);
   const answers = SHARED.map((agent) => agentInfo(own, agent));
   await waiting(own, SHARED.length);
   proxy.together = 0;
@@ -252,6 +256,23 @@ test('statements that wait for a connection share the first that comes free', as
   assert.deepEqual((await Promise.all(answers)).map((a) => a.status), SHARED.map(() => 200));
   assert.equal(proxy.together, SHARED.length - 1, 'the second waits for a connection too');
   await page;
+  await own.stop();
+});
+
+test('a caller of very many agents shares no round trip: its statements are too long', async () => {
+  const own = await startServer(cluster, { DATABASE_URL: proxy.url });
+  const password = 'a long password';
+  const account = async (path, email) => (await call(own, 'POST', `/api/auth/${path}`, { body: { email, password } })).json;
+  await account('register', 'first@example.com');
+  const { id } = (await account('register', 'many@example.com')).data;
+  await cluster.exec(`INSERT INTO frontdesk.agents (agent_id, agent_name) SELECT 'agent_' || repeat('x', 40) || i, '' FROM generate_series(1, 200) i;
+    INSERT INTO frontdesk.user_agents (user_id, agent_id) SELECT '${id}', agent_id FROM frontdesk.agents`);
+  const { token } = await account('login', 'many@example.com');
+  const ask = () => Promise.all(Array.from({ length: 24 }, () => call(own, 'GET', `/api/dashboard/agent-info/${SHARED[0]}`, { token })));
+  await ask();
+  proxy.together = 0;
+  assert.deepEqual(new Set((await ask()).map((a) => a.status)), new Set([200]));
+  assert.equal(proxy.together, 1);
   await own.stop();
 });
 
