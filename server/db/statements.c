@@ -190,9 +190,10 @@ static const struct statement_text texts[STATEMENT_COUNT] = {
                                  " ORDER BY o.last_at DESC OFFSET 100000 LIMIT 1))",
                                  0},
 
-    /* One row an event: ord, outcome, agent_id, call_id, event, error. */
+    /* One row an event. */
     [STATEMENT_INGEST] = {"ingest",
-                          "SELECT * FROM frontdesk.ingest($1::bytea[], $2::text[], $3::bigint[])",
+                          "SELECT ord, outcome, error"
+                          " FROM frontdesk.ingest($1::bytea[], $2::text[], $3::bigint[])",
                           3},
 
     /* One row, in the order of api/check.c. Works without the extension. */

@@ -51,7 +51,7 @@ static void copy_text(char *out, size_t size, const char *text)
 static enum err read_outcomes(struct group_item *const *batch, size_t count,
                               const struct db_result *result)
 {
-    enum { ORD, OUTCOME, AGENT_ID, CALL_ID, EVENT, ERROR };
+    enum { ORD, OUTCOME, ERROR };
     if (db_rows(result) != count)
         return ERR_INTERNAL;
     for (size_t row = 0; row < count; row++) {

@@ -189,7 +189,7 @@ const char *db_value(const struct db_result *result, size_t row, int column)
 {
     return column == 0   ? result->values[row][0]
            : column == 1 ? result->values[row][1]
-           : column == 5 ? result->values[row][2]
+           : column == 2 ? result->values[row][2]
                          : NULL;
 }
 
