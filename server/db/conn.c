@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { MAX_PARAMS = 32, ERROR_SIZE = 512 };
+enum { MAX_PARAMS = 32, ERROR_SIZE = 512, ROOM_SIZE = 960 };
 
 struct db_conn {
     PGconn *pg;
@@ -20,7 +20,10 @@ struct db_conn {
 };
 
 struct db_result {
-    PGresult *pg;
+    PGresult *pg; /* NULL: one row of one value, which is here */
+    bool is_null;
+    size_t len;
+    char text[]; /* ROOM_SIZE when there is no PGresult */
 };
 
 /* Longest match first: whole codes, then classes (PostgreSQL manual, appendix A). */
@@ -355,6 +358,26 @@ enum err db_conn_exec(struct db_conn *conn, enum statement statement, const stru
     return made ? made : err;
 }
 
+struct db_result *db_result_room(void)
+{
+    return calloc(1, sizeof(struct db_result) + ROOM_SIZE);
+}
+
+/* Puts the one short value there is into the room there is. false: it must stay where it is. */
+static bool move_in(struct db_ask *ask, PGresult *pg)
+{
+    if (!ask->room || PQntuples(pg) != 1 || PQnfields(pg) != 1 ||
+        PQgetlength(pg, 0, 0) >= ROOM_SIZE)
+        return false;
+    ask->result = ask->room;
+    ask->room = NULL;
+    ask->result->is_null = PQgetisnull(pg, 0, 0);
+    ask->result->len = (size_t)PQgetlength(pg, 0, 0);
+    memcpy(ask->result->text, PQgetvalue(pg, 0, 0), ask->result->len + 1);
+    PQclear(pg);
+    return true;
+}
+
 /* Reads one statement's part of what a pipeline answers: its result, and the NULL that ends it. */
 static enum err receive_one(struct db_conn *conn, struct db_ask *ask, int64_t deadline)
 {
@@ -366,7 +389,7 @@ static enum err receive_one(struct db_conn *conn, struct db_ask *ask, int64_t de
     if (!err && (!pg || end))
         err = ERR_UNAVAILABLE; /* the connection broke */
     if (!err && PQresultStatus(pg) == PGRES_TUPLES_OK)
-        return make_result(pg, &ask->result);
+        return move_in(ask, pg) ? ERR_OK : make_result(pg, &ask->result);
     PQclear(pg);
     PQclear(end);
     return err;
@@ -449,18 +472,20 @@ bool db_conn_gone(struct db_conn *conn)
 
 size_t db_rows(const struct db_result *result)
 {
-    return (size_t)PQntuples(result->pg);
+    return result->pg ? (size_t)PQntuples(result->pg) : 1;
 }
 
 const char *db_value(const struct db_result *result, size_t row, int column)
 {
+    if (!result->pg)
+        return result->is_null ? NULL : result->text;
     return PQgetisnull(result->pg, (int)row, column) ? NULL
                                                      : PQgetvalue(result->pg, (int)row, column);
 }
 
 size_t db_value_len(const struct db_result *result, size_t row, int column)
 {
-    return (size_t)PQgetlength(result->pg, (int)row, column);
+    return result->pg ? (size_t)PQgetlength(result->pg, (int)row, column) : result->len;
 }
 
 const char *db_refused_field(const struct db_result *result)

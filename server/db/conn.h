@@ -57,8 +57,15 @@ MUSTCHECK enum err db_conn_exec(struct db_conn *conn, enum statement statement,
 struct db_ask {
     enum statement statement;
     const struct db_param *params;
+    struct db_result *room; /* from db_result_room, or NULL; still to be freed if it is not taken */
     struct db_result *result; /* NULL before */
 };
+
+/*
+ * Room for one short value, made by the thread that will free the result. Without, what one thread
+ * makes and others free fills malloc's caches of all of these.
+ */
+struct db_result *db_result_room(void);
 
 /*
  * Runs statements that change nothing in one round trip and one transaction. Each that succeeds gets

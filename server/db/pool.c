@@ -391,7 +391,7 @@ static void run_together(struct db_pool *pool, struct db_conn *conn,
     int64_t latest = clock_mono_ms() + LAST_MOMENT_MS;
     for (size_t i = 0; i < count; i++) {
         struct query *query = query_of(batch[i]);
-        query->ask.result = asks[i].result;
+        query->ask = asks[i];
         query->alone = !asks[i].result && err != ERR_UNAVAILABLE && batch[i]->deadline >= latest;
         query->asked = !query->alone;
         batch[i]->err = asks[i].result || query->alone
@@ -430,14 +430,17 @@ enum err db_pool_query(struct db_pool *pool, enum statement statement,
 {
     const struct statement_text *text = statement_text(statement);
     struct query query = {.in_group.deadline = deadline,
-                          .ask = {statement, params, NULL},
+                          .ask = {.statement = statement, .params = params},
                           .alone = !is_brief(text, params)};
+    if (!query.alone)
+        query.ask.room = db_result_room();
     enum err err = query.alone ? ERR_OK : group_run(pool->brief, &query.in_group);
     if (!err && query.alone)
         err = run_alone(pool, &query);
     if (err && !query.asked)
         log_warn(pool->opt.log, "no database connection", LOG_STR("statement", text->name),
                  LOG_STR("error", err_name(err)));
+    db_result_free(query.ask.room);
     *result = query.ask.result;
     return err;
 }

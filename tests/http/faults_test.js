@@ -185,6 +185,7 @@ async function withAgentJson(plpgsql, body) {
 
 test('statements that wait share a round trip, and one that fails fails alone', async () => {
   for (const agent_id of [...SHARED, 'agent_bad']) assert.equal((await post(server, ended(endedCall({ agent_id })))).status, 204);
+  await cluster.exec(`UPDATE frontdesk.agents SET agent_name = repeat('n', 1500) WHERE agent_id = '${SHARED[5]}'`);
   await withAgentJson("IF agent_id = 'agent_bad' THEN RAISE 'as the test wants it'; END IF;", async () => {
     const own = await startServer(cluster, { DATABASE_URL: proxy.url });
     proxy.together = 0;
@@ -192,7 +193,9 @@ test('statements that wait share a round trip, and one that fails fails alone', 
     const answers = await askTogether(own, agents);
     agents.forEach((agent, i) => {
       assert.equal(answers[i].status, { agent_unknown: 404, agent_bad: 500 }[agent] ?? 200, `${agent}: ${answers[i].text}`);
-      if (answers[i].status === 200) assert.equal(answers[i].json.data.agent_id, agent);
+      if (answers[i].status !== 200) return;
+      assert.equal(answers[i].json.data.agent_id, agent);
+      if (agent === SHARED[5]) assert.equal(answers[i].json.data.agent_name, 'n'.repeat(1500));
     });
     assert.ok(proxy.together > 1, `${proxy.together} at once`);
     await own.stop();
