@@ -20,7 +20,7 @@
 
 enum {
     PATIENCE_MS = 1000, /* with a pipe that nobody reads */
-    GATHER_MS = 5,      /* from the first line until it is written, with all that came since */
+    GATHER_MS = 25,     /* from the first line until it is written, with all that came since */
     PIECE = 4096,       /* PIPE_BUF: what poll(2) says a pipe has room for */
 };
 
