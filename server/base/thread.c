@@ -1,5 +1,6 @@
 #include "base/thread.h"
 
+#include <sched.h>
 #include <sys/prctl.h>
 #include <time.h>
 
@@ -22,7 +23,9 @@ enum err thread_start(pthread_t *thread, void *(*run)(void *), void *arg)
 
 void thread_expect_many(void)
 {
+    const struct sched_param param = {0};
     (void)prctl(PR_FUTEX_HASH, PR_FUTEX_HASH_SET_SLOTS, FUTEX_LISTS, 0, 0);
+    (void)sched_setscheduler(0, SCHED_BATCH, &param);
 }
 
 void thread_cond_init(pthread_cond_t *cond)

@@ -13,10 +13,14 @@
 MUSTCHECK enum err thread_start(pthread_t *thread, void *(*run)(void *), void *arg);
 
 /*
- * Tells the kernel that hundreds of threads will wait at a time. Since 6.16 it keeps the waiters of
- * a process in lists of its own, and has as few lists as the machine has cores: waking one thread
- * then walks past all the idle ones that share its list. Kernels that know nothing of this need
- * nothing. Before any thread is started.
+ * Tells the kernel what to make of hundreds of threads that wait for each other. Before any of them
+ * is started; a kernel that knows nothing of this, or may not do it, does without.
+ *
+ * Lists of waiters: since 6.16 a process has its own, and as few as the machine has cores, so that
+ * waking one thread walks past all the idle ones that share its list.
+ *
+ * Turns (SCHED_BATCH, sched(7)): a thread that is woken does not interrupt one that runs. Who has
+ * stored a batch wakes many, and each of them would; then none of them gets far at a time.
  */
 void thread_expect_many(void);
 
