@@ -24,7 +24,7 @@ bool buf_reserve(struct buf *buf, size_t more)
         return false;
     }
     size_t need = buf->len + more + 1;
-    if (need <= buf->size)
+    if (buf->data && need <= buf->size)
         return true;
     size_t size = buf->size ? buf->size * 2 : LEAST;
     if (size < need)
