@@ -438,7 +438,10 @@ static void count_at(const struct stretches *s, int64 *counts, int64 at, int64 n
     counts[low] += n;
 }
 
-/* Counts the rows of a plan: each says a moment and how many calls. */
+/*
+ * Counts the rows of a plan, which has an index for each of its tables: each row says a moment and how
+ * many calls.
+ */
 static void count_rows(SPIPlanPtr plan, const Datum *values, const struct stretches *s,
                        int64 *counts)
 {
